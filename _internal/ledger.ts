@@ -1,0 +1,48 @@
+import type { Account } from "./contract.ts";
+import { type Failure, type Outcome, outcomeOf } from "./outcome.ts";
+import type { Entry } from "./queue.ts";
+
+/** Settles items, counts how they ended, and keeps the failures that nobody has seen yet. */
+export class Ledger<T, R> {
+  /** Items that were accepted. */
+  added = 0;
+  readonly #ended: Record<Outcome, number> = { saved: 0, failed: 0, unknown: 0, unsent: 0 };
+  #failures: Failure<T>[] = [];
+
+  /** Each item of a batch that was answered ends with its own result. */
+  settleEach(entries: readonly Entry<T, R>[], results: readonly (R | Error)[] | undefined): void {
+    for (let i = 0; i < entries.length; i++) {
+      const result = results?.[i];
+      if (result instanceof Error) this.reject(entries[i], outcomeOf(result), result);
+      else {
+        this.#ended.saved++;
+        entries[i].resolve?.(result as R);
+      }
+    }
+  }
+
+  /** `seen`: whoever pushed the item has been told already. */
+  reject(
+    entry: Entry<T, R>,
+    outcome: Exclude<Outcome, "saved">,
+    error: unknown,
+    { seen = false }: { seen?: boolean } = {},
+  ): void {
+    this.#ended[outcome]++;
+    if (entry.reject !== undefined) entry.reject(error);
+    else if (!seen) this.#failures.push({ item: entry.item, outcome, error });
+  }
+
+  /** The failures of pushed items since the last call: whoever takes them has to report them. */
+  takeFailures(): Failure<T>[] {
+    const failures = this.#failures;
+    this.#failures = [];
+    return failures;
+  }
+
+  takeAccount(): Account<T> {
+    const account = { added: this.added, ...this.#ended };
+    const failures = this.takeFailures();
+    return failures.length > 0 ? { ...account, failures } : account;
+  }
+}

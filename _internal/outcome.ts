@@ -1,0 +1,150 @@
+/**
+ * How an item ended.
+ *
+ * - `"saved"`: the send function said so.
+ * - `"failed"`: the send function said no; the item was not saved.
+ * - `"unknown"`: it was sent, and the answer never came. It may have been saved.
+ * - `"unsent"`: it never left, as the batcher was closed or aborted, or the item withdrawn.
+ */
+export type Outcome = "saved" | "failed" | "unknown" | "unsent";
+
+/**
+ * An item that was not sent: the batcher was closed or aborted before.
+ *
+ * @example Sending elsewhere what could not be sent here
+ * ```ts
+ * import { AsyncBatcher, UnsentError } from "@burst/batcher";
+ *
+ * const batcher = new AsyncBatcher<string>(async () => {});
+ * await batcher.close();
+ * const spare: unknown[] = [];
+ * await batcher.add("late").catch((error) => {
+ *   if (error instanceof UnsentError) spare.push(error.item);
+ * });
+ * ```
+ *
+ * @typeParam T The type of the item.
+ */
+export class UnsentError<T = unknown> extends Error {
+  /** How the item ended. */
+  readonly outcome = "unsent" satisfies Outcome;
+  /** The item that was not sent. */
+  readonly item: T;
+
+  /**
+   * Constructs an error that carries the item.
+   *
+   * @param item The item that was not sent.
+   * @param message Why it was not.
+   * @param options The cause, where there is one.
+   */
+  constructor(item: T, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "UnsentError";
+    this.item = item;
+  }
+}
+
+/**
+ * Nobody knows whether the items were saved: they were sent, and the answer never came.
+ *
+ * A batch that runs into its timeout, or is aborted in flight, ends like this. A send function
+ * rejects with it (or with any error whose `outcome` is `"unknown"`) where a connection broke
+ * before the answer.
+ *
+ * @example A send function that tells a lost answer from a refusal
+ * ```ts
+ * import { AsyncBatcher, UnknownOutcomeError } from "@burst/batcher";
+ *
+ * const batcher = new AsyncBatcher<string>(async (items) => {
+ *   const response = await fetch("http://127.0.0.1:9/", {
+ *     method: "POST",
+ *     body: JSON.stringify(items),
+ *   }).catch((cause) => {
+ *     throw new UnknownOutcomeError("The connection broke", { cause });
+ *   });
+ *   if (!response.ok) throw new Error(`The server refused: ${response.status}`);
+ * });
+ * const error = await batcher.add("a").catch((error) => error);
+ * console.log(error.outcome); // "unknown"
+ * ```
+ */
+export class UnknownOutcomeError extends Error {
+  /** How the items ended. */
+  readonly outcome = "unknown" satisfies Outcome;
+
+  /**
+   * Constructs an error.
+   *
+   * @param message What is not known, and why.
+   * @param options The cause, where there is one.
+   */
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "UnknownOutcomeError";
+  }
+}
+
+/** An item that was pushed and not saved. */
+export interface Failure<T> {
+  /** The item. */
+  readonly item: T;
+  /** How it ended. */
+  readonly outcome: Exclude<Outcome, "saved">;
+  /** What the send function rejected with, or why the item was not sent. */
+  readonly error: unknown;
+}
+
+/**
+ * Pushed items were not saved. `flush()` rejects with it, and so does the end of an `await using`
+ * block.
+ *
+ * @example Which items, and why
+ * ```ts
+ * import { AsyncBatcher, PushedItemsError } from "@burst/batcher";
+ *
+ * const batcher = new AsyncBatcher<number>(async (items) =>
+ *   items.map((item) => item === 2 ? new Error("two is taken") : undefined) as Error[]
+ * );
+ * for (const item of [1, 2, 3]) await batcher.push(item);
+ * const error = await batcher.flush().catch((error) => error);
+ * if (error instanceof PushedItemsError) {
+ *   for (const { item, outcome, error: why } of error.failures) console.log(item, outcome, why);
+ * }
+ * ```
+ *
+ * @typeParam T The type of the items.
+ */
+export class PushedItemsError<T = unknown> extends AggregateError {
+  /** The items, in the order in which they ended. */
+  readonly failures: readonly Failure<T>[];
+
+  /**
+   * Constructs an error from what happened to each item.
+   *
+   * @param failures The items that were not saved; at least one.
+   */
+  constructor(failures: readonly Failure<T>[]) {
+    const counts = (["failed", "unknown", "unsent"] as const)
+      .map((outcome) => {
+        const count = failures.filter((one) => one.outcome === outcome).length;
+        return { count, text: `${count} ${outcome}` };
+      })
+      .filter(({ count }) => count > 0);
+    const first = failures[0].error;
+    super(
+      failures.map(({ error }) => error),
+      `Cannot save ${failures.length} pushed ${failures.length === 1 ? "item" : "items"} (${
+        counts.map(({ text }) => text).join(", ")
+      }); the first: ${first instanceof Error ? first.message : String(first)}`,
+    );
+    this.name = "PushedItemsError";
+    this.failures = failures;
+  }
+}
+
+/** How the items of a batch ended whose send function rejected with this error. */
+export function outcomeOf(error: unknown): "failed" | "unknown" {
+  const outcome = (error as { outcome?: unknown } | null | undefined)?.outcome;
+  return outcome === "unknown" ? "unknown" : "failed";
+}

@@ -1,0 +1,335 @@
+/**
+ * {@linkcode AsyncBatcher}: queue → bursts. No dependency, web standards only.
+ *
+ * @module
+ */
+import { Clock } from "./_internal/clock.ts";
+import type { Account, Batch, BatchReport, Send } from "./_internal/contract.ts";
+import { Delivery, type DeliverySettings } from "./_internal/delivery.ts";
+import { Dispatcher } from "./_internal/dispatcher.ts";
+import { LONG_TURN, nextTurn } from "./_internal/event_loop.ts";
+import { guardHook } from "./_internal/hook.ts";
+import { Ledger } from "./_internal/ledger.ts";
+import {
+  type AsyncBatcherOptions,
+  type ResolvedOptions,
+  resolveOptions,
+} from "./_internal/options.ts";
+import {
+  type Failure,
+  type Outcome,
+  PushedItemsError,
+  UnknownOutcomeError,
+  UnsentError,
+} from "./_internal/outcome.ts";
+import { Entry, Queue } from "./_internal/queue.ts";
+import type { RetryOptions } from "./_internal/retry.ts";
+import { assertFunction } from "./_internal/validate.ts";
+import { Waiters } from "./_internal/waiters.ts";
+import { Withdrawals } from "./_internal/withdrawals.ts";
+
+export { PushedItemsError, UnknownOutcomeError, UnsentError };
+export type {
+  Account,
+  AsyncBatcherOptions,
+  Batch,
+  BatchReport,
+  Failure,
+  Outcome,
+  RetryOptions,
+  Send,
+};
+
+const DONE = Promise.resolve();
+
+/**
+ * Collects items and sends them in batches, several at a time, while the program goes on.
+ *
+ * A batch is *due* when it holds `maxItems` or `maxBytes`, when `maxDelay` has passed since its
+ * first item, or when `flush()` or `close()` asks. It *leaves* when fewer than `maxInFlight` batches
+ * are out. Every item ends as exactly one of saved, failed, unknown and unsent.
+ *
+ * @example Every caller gets its own result
+ * ```ts
+ * import { AsyncBatcher } from "@burst/batcher";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const batcher = new AsyncBatcher<string, number>(async (words) =>
+ *   words.map((word) => word.length)
+ * );
+ * const lengths = await Promise.all(["one", "three"].map((word) => batcher.add(word)));
+ * assertEquals(lengths, [3, 5]);
+ * assertEquals((await batcher.close()).saved, 2);
+ * ```
+ *
+ * @example A producer that is slowed down by the sink, and an account at the end
+ * ```ts
+ * import { AsyncBatcher } from "@burst/batcher";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const rows: number[] = [];
+ * const batcher = new AsyncBatcher<number>(async (items) => void rows.push(...items));
+ * for (let i = 0; i < 10_000; i++) await batcher.push(i);
+ * const { added, saved, failed, unknown, unsent, failures = [] } = await batcher.close();
+ * assertEquals([added, saved, failed, unknown, unsent], [10_000, 10_000, 0, 0, 0]);
+ * for (const { item, error } of failures) console.error(item, error);
+ * ```
+ *
+ * @typeParam T The type of the items.
+ * @typeParam R The type of the results.
+ */
+export class AsyncBatcher<T, R = void> implements AsyncDisposable {
+  readonly #options: ResolvedOptions<T>;
+  readonly #settings: DeliverySettings<T, R>;
+  readonly #clock = new Clock();
+  readonly #queue: Queue<T, R>;
+  readonly #dispatcher: Dispatcher<T, R>;
+  readonly #withdrawals = new Withdrawals<T, R>((entry, reason) => this.#withdraw(entry, reason));
+  /** The batches that are out, oldest first, each with the number of its first item. */
+  readonly #inFlight = new Map<Delivery<T, R>, number>();
+  readonly #ledger = new Ledger<T, R>();
+  readonly #waiters = new Waiters();
+  #turn: Promise<void> | undefined;
+  #ready: PromiseWithResolvers<void> | undefined;
+  #closing: PromiseWithResolvers<Account<T>> | undefined;
+  #aborted: { readonly reason: unknown } | undefined;
+  #writable: WritableStream<T> | undefined;
+
+  /**
+   * Constructs a batcher.
+   *
+   * @param send Sends one batch.
+   * @param options The options.
+   * @throws {RangeError} If a number is out of range.
+   * @throws {TypeError} If `send` or another function is none, or `maxBytes` lacks `sizeOf`.
+   */
+  constructor(send: Send<T, R>, options: AsyncBatcherOptions<T> = {}) {
+    assertFunction("create a batcher", "send", send);
+    this.#options = resolveOptions(options);
+    const { maxQueued, timeout, retry, idempotent, signal, onBatch } = this.#options;
+    const report = guardHook("onBatch", onBatch);
+    this.#settings = { send, timeout, retry, idempotent, report };
+    this.#queue = new Queue(maxQueued);
+    this.#dispatcher = new Dispatcher(
+      this.#queue,
+      this.#options,
+      this.#clock,
+      (entries, waited) => this.#deliver(entries, waited),
+    );
+    if (signal?.aborted) this.abort(signal.reason);
+    else signal?.addEventListener("abort", this.#onAbort);
+  }
+
+  /** Items in the queue, those included that wait for room. */
+  get size(): number {
+    return this.#queue.size;
+  }
+
+  /** Batches that are out. */
+  get inFlight(): number {
+    return this.#inFlight.size;
+  }
+
+  /** Room left in the queue, in items, as in Web Streams: not above 0 when producers should wait. */
+  get desiredSize(): number {
+    return this.#closing === undefined ? this.#options.maxQueued - this.#queue.size : 0;
+  }
+
+  /** Resolves once there is room in the queue, or no use in waiting for it. */
+  get ready(): Promise<void> {
+    if (this.desiredSize > 0 || this.#closing !== undefined) return DONE;
+    return (this.#ready ??= Promise.withResolvers()).promise;
+  }
+
+  /** The batcher as the sink of a stream: it pushes, and closing the stream closes the batcher. */
+  get writable(): WritableStream<T> {
+    return this.#writable ??= new WritableStream<T>({
+      write: (item) => this.push(item),
+      close: () => this[Symbol.asyncDispose](),
+      abort: async (reason) => void await this.abort(reason),
+    });
+  }
+
+  /**
+   * Adds an item, and settles with its own result after it was sent.
+   *
+   * @param item The item.
+   * @param options The signal withdraws the item while it is queued; after that it has no effect.
+   * @returns The item's result.
+   * @throws {UnsentError} If the batcher is closed, or aborted before the item was sent.
+   * @throws {UnknownOutcomeError} If the item was sent and no answer came.
+   * @throws {RangeError} If the item alone is larger than `maxBytes`.
+   */
+  add(item: T, options?: { signal?: AbortSignal }): Promise<R> {
+    return new Promise((resolve, reject) => {
+      const signal = options?.signal;
+      signal?.throwIfAborted();
+      const entry = this.#accept(item, resolve, reject);
+      if (signal !== undefined && entry.queued) this.#withdrawals.watch(entry, signal);
+    });
+  }
+
+  /**
+   * Adds an item, and resolves once there is room for it. If it is not saved, that comes out of
+   * `flush()` or `close()`. Now and then it gives the event loop a turn, so that a loop which
+   * computes and pushes does not keep timers and sockets waiting.
+   *
+   * @param item The item.
+   * @throws {UnsentError} If the batcher is closed, or aborted before there was room.
+   * @throws {RangeError} If the item alone is larger than `maxBytes`.
+   */
+  push(item: T): Promise<void> {
+    let entry: Entry<T, R>;
+    try {
+      entry = this.#accept(item, undefined, undefined);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    if (entry.waiting) return (entry.room = Promise.withResolvers()).promise;
+    return entry.at - this.#dispatcher.turnAt < LONG_TURN ? DONE : this.#giveTurn();
+  }
+
+  /**
+   * Sends what is queued without waiting for company, and resolves when everything added so far is
+   * settled.
+   *
+   * @throws {PushedItemsError} If pushed items were not saved; each is reported once.
+   */
+  async flush(): Promise<void> {
+    this.#dispatcher.hurry();
+    await this.#settled(this.#queue.lastNumber);
+    const failures = this.#ledger.takeFailures();
+    if (failures.length > 0) throw new PushedItemsError(failures);
+  }
+
+  /**
+   * Takes no more items, sends what is queued, and resolves when everything is settled.
+   *
+   * @returns The exact account, with the pushed items that failed and no `flush()` has reported.
+   */
+  close(): Promise<Account<T>> {
+    if (this.#closing === undefined) {
+      this.#closing = Promise.withResolvers();
+      this.#closing.resolve(this.#drain());
+    }
+    return this.#closing.promise;
+  }
+
+  /**
+   * Takes no more items and sends none. What is queued is unsent; what is in flight has its signal
+   * aborted, and its outcome is unknown.
+   *
+   * @param reason The reason, for the signals and as the `cause` of the errors.
+   * @returns The exact account.
+   */
+  abort(
+    reason: unknown = new DOMException("The batcher was aborted", "AbortError"),
+  ): Promise<Account<T>> {
+    this.#aborted ??= { reason };
+    const closing = this.close();
+    for (const entry of this.#queue.clear()) {
+      const { item, waiting, room } = entry;
+      const error = new UnsentError(item, "Cannot send an item as the batcher was aborted", {
+        cause: reason,
+      });
+      if (waiting) room?.reject(error);
+      this.#withdrawals.forget(entry);
+      this.#ledger.reject(entry, "unsent", error, { seen: waiting });
+    }
+    this.#dispatcher.callOff();
+    for (const delivery of [...this.#inFlight.keys()]) delivery.abort(reason);
+    this.#wakeWaiters();
+    return closing;
+  }
+
+  /**
+   * Closes the batcher, at the end of an `await using` block.
+   *
+   * @throws {PushedItemsError} If pushed items were not saved and nobody has seen it.
+   */
+  async [Symbol.asyncDispose](): Promise<void> {
+    const seen = this.#closing !== undefined;
+    const { failures } = await this.close();
+    if (failures !== undefined && !seen) throw new PushedItemsError(failures);
+  }
+
+  #accept(item: T, resolve?: (result: R) => void, reject?: (error: unknown) => void): Entry<T, R> {
+    if (this.#closing !== undefined) {
+      const [state, options] = this.#aborted === undefined
+        ? ["closed"]
+        : ["aborted", { cause: this.#aborted.reason }] as const;
+      throw new UnsentError(item, `Cannot add an item as the batcher is ${state}`, options);
+    }
+    // The first item of a batch anchors its delay, so that one gets the exact time.
+    const now = this.#queue.head === undefined ? this.#clock.read() : this.#clock.readSparsely();
+    const entry = new Entry(item, this.#options.sizeOf(item), now, resolve, reject);
+    this.#queue.append(entry);
+    this.#ledger.added++;
+    this.#dispatcher.dispatch(now);
+    return entry;
+  }
+
+  #deliver(entries: Entry<T, R>[], waited: number): void {
+    const items = entries.map((entry) => entry.item);
+    let bytes = 0;
+    for (const entry of entries) {
+      bytes += entry.bytes;
+      this.#withdrawals.forget(entry);
+    }
+    const delivery = new Delivery(this.#settings, items, { bytes, waited });
+    this.#inFlight.set(delivery, entries[0].number);
+    this.#announceRoom();
+    delivery.run().then((verdict) => {
+      this.#inFlight.delete(delivery);
+      if (verdict.outcome === "saved") this.#ledger.settleEach(entries, verdict.results);
+      else for (const entry of entries) this.#ledger.reject(entry, verdict.outcome, verdict.error);
+      this.#dispatcher.ended();
+      this.#wakeWaiters();
+    });
+  }
+
+  #withdraw(entry: Entry<T, R>, reason: unknown): void {
+    this.#queue.remove(entry);
+    this.#withdrawals.forget(entry);
+    this.#ledger.reject(entry, "unsent", reason);
+    if (this.#queue.head === undefined) this.#dispatcher.callOff();
+    this.#announceRoom();
+    this.#wakeWaiters();
+  }
+
+  #announceRoom(): void {
+    if (this.#ready === undefined || this.desiredSize <= 0) return;
+    this.#ready.resolve();
+    this.#ready = undefined;
+  }
+
+  #giveTurn(): Promise<void> {
+    return this.#turn ??= nextTurn().then(() => {
+      this.#turn = undefined;
+      this.#dispatcher.turnAt = this.#clock.read();
+    });
+  }
+
+  /** Resolves when every item up to this number is settled. */
+  #settled(upTo: number): Promise<void> {
+    const settled = this.#waiters.wait(upTo);
+    this.#wakeWaiters();
+    return settled;
+  }
+
+  /** Batches leave in the order of adding: the oldest that is out is older than all in the queue. */
+  #wakeWaiters(): void {
+    const [oldest = this.#queue.head?.number ?? Infinity] = this.#inFlight.values();
+    this.#waiters.wake(oldest);
+  }
+
+  async #drain(): Promise<Account<T>> {
+    this.#ready?.resolve();
+    if (this.#aborted === undefined) this.#dispatcher.hurry();
+    await this.#settled(this.#queue.lastNumber);
+    this.#options.signal?.removeEventListener("abort", this.#onAbort);
+    return this.#ledger.takeAccount();
+  }
+
+  #onAbort = () => void this.abort(this.#options.signal?.reason);
+}

@@ -1,0 +1,220 @@
+import { assert, assertEquals, assertInstanceOf, assertStrictEquals } from "@std/assert";
+import {
+  AsyncBatcher,
+  type BatchReport,
+  PushedItemsError,
+  UnknownOutcomeError,
+} from "../batcher.ts";
+import { ControlledSend, isPending, rejection, settle } from "./_helpers.ts";
+
+Deno.test("AsyncBatcher.add() gives every caller its own result, after the batch has settled", async () => {
+  const { send, calls } = new ControlledSend<string, number>();
+  await using batcher = new AsyncBatcher(send);
+  const added = ["one", "three"].map((word) => batcher.add(word));
+  const all = Promise.all(added);
+  assert(await isPending(all));
+  calls[0].resolve([3, 5]);
+  assertEquals(await all, [3, 5]);
+});
+
+Deno.test("AsyncBatcher.add() rejects only the item at whose index an Error is", async () => {
+  const refused = new Error("two is taken");
+  await using batcher = new AsyncBatcher<number, string>((items) =>
+    Promise.resolve(items.map((item) => item === 2 ? refused : `saved ${item}`))
+  );
+  const [one, two, three] = await Promise.allSettled([1, 2, 3].map((item) => batcher.add(item)));
+  assertEquals(one, { status: "fulfilled", value: "saved 1" });
+  assertStrictEquals((two as PromiseRejectedResult).reason, refused);
+  assertEquals(three, { status: "fulfilled", value: "saved 3" });
+  const account = await batcher.close();
+  assertEquals(account, { added: 3, saved: 2, failed: 1, unknown: 0, unsent: 0 });
+});
+
+Deno.test("AsyncBatcher.add() rejects every item of a batch with what the send function rejected with", async () => {
+  const refused = new Error("no");
+  await using batcher = new AsyncBatcher<number>(() => Promise.reject(refused));
+  const results = await Promise.allSettled([1, 2].map((item) => batcher.add(item)));
+  for (const result of results) {
+    assertStrictEquals((result as PromiseRejectedResult).reason, refused);
+  }
+});
+
+Deno.test("AsyncBatcher takes 0, '', false, null and undefined for items", async () => {
+  const items = [0, "", false, null, undefined];
+  const seen: unknown[] = [];
+  const batcher = new AsyncBatcher<unknown, unknown>((items) => {
+    seen.push(...items);
+    return Promise.resolve(items);
+  });
+  const results = await Promise.all(items.map((item) => batcher.add(item)));
+  for (const item of items) await batcher.push(item);
+  await batcher.flush();
+  assertEquals(results, items);
+  assertEquals(seen, [...items, ...items]);
+  assertEquals((await batcher.close()).saved, 10);
+});
+
+Deno.test("AsyncBatcher goes on after a batch that failed", async () => {
+  const { send, calls } = new ControlledSend<number>();
+  await using batcher = new AsyncBatcher(send, { maxItems: 1, maxInFlight: 1 });
+  const [first, second] = [batcher.add(1), batcher.add(2)];
+  calls[0].reject(new Error("no"));
+  await rejection(first);
+  calls[1].resolve();
+  await second;
+});
+
+Deno.test("AsyncBatcher.flush() rejects with the failures of pushed items, each once", async () => {
+  const refused = new Error("odd");
+  const batcher = new AsyncBatcher<number>((items) =>
+    Promise.resolve(items.map((item) => item % 2 === 1 ? refused : undefined) as Error[])
+  );
+  for (const item of [1, 2, 3]) await batcher.push(item);
+  const error = await rejection(batcher.flush());
+  assertInstanceOf(error, PushedItemsError);
+  assertInstanceOf(error, AggregateError);
+  assertEquals(error.message, "Cannot save 2 pushed items (2 failed); the first: odd");
+  assertEquals(error.failures, [
+    { item: 1, outcome: "failed", error: refused },
+    { item: 3, outcome: "failed", error: refused },
+  ]);
+  await batcher.flush();
+  assertEquals(await batcher.close(), { added: 3, saved: 1, failed: 2, unknown: 0, unsent: 0 });
+});
+
+Deno.test("AsyncBatcher.flush() says nothing of an added item that failed, as its caller knows", async () => {
+  const batcher = new AsyncBatcher<number>(() => Promise.reject(new Error("no")));
+  const added = rejection(batcher.add(1));
+  await batcher.flush();
+  assertInstanceOf(await added, Error);
+  assertEquals(await batcher.close(), { added: 1, saved: 0, failed: 1, unknown: 0, unsent: 0 });
+});
+
+Deno.test("AsyncBatcher.flush() waits for what was added before it, and no longer", async () => {
+  const { send, calls } = new ControlledSend<number>();
+  const batcher = new AsyncBatcher(send, { maxItems: 1, maxInFlight: 2 });
+  batcher.push(1);
+  batcher.push(2);
+  const flushed = batcher.flush();
+  batcher.push(3);
+  calls[1].resolve();
+  assert(await isPending(flushed));
+  assertEquals(calls.length, 3);
+  calls[0].resolve();
+  await flushed;
+  assertEquals(batcher.inFlight, 1);
+  calls[2].resolve();
+  await batcher.close();
+});
+
+Deno.test("AsyncBatcher.flush() of an idle batcher resolves", async () => {
+  await using batcher = new AsyncBatcher<number>(() => Promise.resolve());
+  await batcher.flush();
+});
+
+Deno.test("AsyncBatcher counts a batch that runs into its timeout as unknown, never as saved", async () => {
+  const { send, calls } = new ControlledSend<number>();
+  const batcher = new AsyncBatcher(send, { timeout: 10 });
+  const error = await rejection(batcher.add(1));
+  assertInstanceOf(error, UnknownOutcomeError);
+  assertEquals(
+    error.message,
+    "Cannot tell whether a batch of 1 was saved as no answer came within 10 ms",
+  );
+  assertEquals((calls[0].batch.signal.reason as DOMException).name, "TimeoutError");
+  calls[0].resolve();
+  await settle();
+  assertEquals(await batcher.close(), { added: 1, saved: 0, failed: 0, unknown: 1, unsent: 0 });
+});
+
+Deno.test("AsyncBatcher frees the slot of a batch that never ends", async () => {
+  const { send, calls } = new ControlledSend<number>();
+  const batcher = new AsyncBatcher(send, { timeout: 10, maxInFlight: 1, maxItems: 1 });
+  const first = rejection(batcher.add(1));
+  const second = batcher.add(2);
+  await first;
+  calls[1].resolve();
+  await second;
+  assertEquals(await batcher.close(), { added: 2, saved: 1, failed: 0, unknown: 1, unsent: 0 });
+});
+
+Deno.test("AsyncBatcher counts an error whose outcome is 'unknown' as unknown", async () => {
+  const batcher = new AsyncBatcher<number>(() => Promise.reject(new UnknownOutcomeError("broken")));
+  await rejection(batcher.add(1));
+  assertEquals(await batcher.close(), { added: 1, saved: 0, failed: 0, unknown: 1, unsent: 0 });
+});
+
+Deno.test("AsyncBatcher gives every batch an id of its own, and counts its attempts from 1", async () => {
+  const { send, calls } = new ControlledSend<number>();
+  const batcher = new AsyncBatcher(send, { maxItems: 1 });
+  batcher.push(1);
+  batcher.push(2);
+  assertEquals(calls.map(({ batch }) => batch.attempt), [1, 1]);
+  assertEquals(new Set(calls.map(({ batch }) => batch.id)).size, 2);
+  for (const call of calls) call.resolve();
+  await batcher.close();
+});
+
+Deno.test("AsyncBatcher reports every batch to onBatch", async () => {
+  const reports: BatchReport[] = [];
+  const refused = new Error("no");
+  const batcher = new AsyncBatcher<string, string>(
+    (items) => {
+      if (items.includes("bad")) return Promise.reject(refused);
+      return Promise.resolve(items.map((item) => item === "taken" ? refused : item));
+    },
+    { maxItems: 2, sizeOf: (item) => item.length, onBatch: (report) => void reports.push(report) },
+  );
+  for (const item of ["a", "bc", "d", "taken", "bad"]) await batcher.push(item);
+  await batcher.close();
+  assertEquals(
+    reports.map(({ size, bytes, attempt, outcome, retried }) => [
+      size,
+      bytes,
+      attempt,
+      outcome,
+      retried,
+    ]),
+    [[2, 3, 1, "saved", false], [2, 6, 1, "partial", false], [1, 3, 1, "failed", false]],
+  );
+  assertStrictEquals(reports[2].error, refused);
+  assert(reports.every(({ waited, duration }) => waited >= 0 && duration >= 0));
+});
+
+Deno.test("AsyncBatcher sends a batch again, with the same id, as often as retry allows", async () => {
+  const seen: [string, number][] = [];
+  const batcher = new AsyncBatcher<number>((_, { id, attempt }) => {
+    seen.push([id, attempt]);
+    return attempt < 3 ? Promise.reject(new Error("busy")) : Promise.resolve();
+  }, { retry: { maxAttempts: 3, minDelay: 1 } });
+  await batcher.add(1);
+  await batcher.add(2);
+  assertEquals(seen.map(([, attempt]) => attempt), [1, 2, 3, 1, 2, 3]);
+  assertEquals(new Set(seen.map(([id]) => id)).size, 2);
+  assertEquals(await batcher.close(), { added: 2, saved: 2, failed: 0, unknown: 0, unsent: 0 });
+});
+
+Deno.test("AsyncBatcher does not send a batch again whose outcome is unknown, unless it is idempotent", async () => {
+  for (const idempotent of [false, true]) {
+    let calls = 0;
+    const batcher = new AsyncBatcher<number>(
+      () => ++calls === 1 ? Promise.reject(new UnknownOutcomeError("broken")) : Promise.resolve(),
+      { retry: { minDelay: 1 }, idempotent },
+    );
+    await batcher.add(1).catch(() => {});
+    const { saved, unknown } = await batcher.close();
+    assertEquals([calls, saved, unknown], idempotent ? [2, 1, 0] : [1, 0, 1]);
+  }
+});
+
+Deno.test("AsyncBatcher does not call a batch failed of which an earlier attempt was never answered", async () => {
+  let calls = 0;
+  const batcher = new AsyncBatcher<number>(
+    () => Promise.reject(++calls === 1 ? new UnknownOutcomeError("broken") : new Error("taken")),
+    { retry: { minDelay: 1, maxAttempts: 2 }, idempotent: true },
+  );
+  const error = await rejection(batcher.add(1));
+  assertInstanceOf(error, UnknownOutcomeError);
+  assertEquals((error.cause as Error).message, "taken");
+  assertEquals(await batcher.close(), { added: 1, saved: 0, failed: 0, unknown: 1, unsent: 0 });
+});
