@@ -1,0 +1,165 @@
+import type { Sql } from "postgres";
+import { PostgresWriteError } from "./postgres_errors.ts";
+import { encoderFor, type ValueType } from "./postgres_text.ts";
+
+/** A column of the table, as statements need it. */
+export interface Column {
+  readonly name: string;
+  /** Quoted by the server. */
+  readonly quoted: string;
+  /**
+   * What text is cast to before it is inserted: the base type of a domain, and with no length. A
+   * cast to varchar(3) would cut silently, where the assignment that follows refuses.
+   */
+  readonly type: string;
+  /** The type with its length, and its collation: how keys are compared. */
+  readonly keyType: string;
+  readonly encode: (value: unknown) => string | null;
+}
+
+/** The table, as statements need it. */
+export interface Table {
+  /** With its schema, quoted by the server. */
+  readonly quoted: string;
+  /** Whether it is an ordinary table: neither partitioned, nor a view, nor foreign. */
+  readonly plain: boolean;
+  /** In the order asked for. */
+  readonly columns: readonly Column[];
+  /** The columns of the conflict target. */
+  readonly target: readonly Column[];
+}
+
+interface CatalogueColumn {
+  readonly name: string;
+  readonly quoted: string;
+  readonly type: string;
+  readonly keyType: string;
+  readonly value: ValueType;
+  /** Why nothing can be inserted into it. */
+  readonly readOnly: string | null;
+}
+
+interface CatalogueTable {
+  readonly quoted: string;
+  readonly kind: string;
+  readonly columns: readonly CatalogueColumn[];
+  readonly uniqueKeys: readonly (readonly string[])[] | null;
+}
+
+// One cell of JSON, so that neither the transforms nor the types of the user's connection touch it.
+const CATALOGUE = `
+select json_build_object(
+  'quoted', quote_ident(n.nspname) || '.' || quote_ident(c.relname),
+  'kind', c.relkind,
+  'columns', (
+    select json_agg(json_build_object(
+      'name', a.attname,
+      'quoted', quote_ident(a.attname),
+      'type', format_type(b.oid, -1),
+      'keyType', format_type(b.oid, b.typmod) || case when a.attcollation <> b.typcollation then
+        (select ' collate ' || quote_ident(s.nspname) || '.' || quote_ident(l.collname)
+         from pg_collation l join pg_namespace s on s.oid = l.collnamespace
+         where l.oid = a.attcollation) else '' end,
+      'value', json_build_object(
+        'name', format_type(a.atttypid, a.atttypmod),
+        'oid', b.oid::int8,
+        'element', (
+          select json_build_object(
+            'name', format_type(e.oid, -1), 'oid', e.oid::int8, 'element', null,
+            'delimiter', e.typdelim)
+          from pg_type e where e.oid = b.typelem and b.typcategory = 'A')),
+      'readOnly', case when a.attgenerated <> '' then 'is generated'
+        when a.attidentity = 'a' then 'is an identity column generated always' end)
+      order by a.attnum)
+    from pg_attribute a
+    cross join lateral (
+      with recursive base as (
+        select t.oid, t.typtype, t.typbasetype, t.typtypmod, t.typelem, t.typcategory,
+          t.typcollation, a.atttypmod as typmod
+        from pg_type t where t.oid = a.atttypid
+        union all
+        select t.oid, t.typtype, t.typbasetype, t.typtypmod, t.typelem, t.typcategory,
+          t.typcollation, base.typtypmod
+        from base join pg_type t on t.oid = base.typbasetype where base.typtype = 'd')
+      select * from base where typtype <> 'd') b
+    where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped),
+  'uniqueKeys', (
+    select json_agg((
+      select json_agg(a.attname) from pg_attribute a
+      where a.attrelid = c.oid and a.attnum = any (i.indkey[0:i.indnkeyatts - 1])))
+    from pg_index i
+    where i.indrelid = c.oid and i.indisunique and i.indpred is null and i.indexprs is null))::text
+from pg_class c join pg_namespace n on n.oid = c.relnamespace
+where c.relname = $2 and c.relkind in ('r', 'p', 'v', 'f')
+  and case when $1 = '' then pg_table_is_visible(c.oid) else n.nspname = $1 end`;
+
+/** Reads from the catalogue what the statements need, and refuses what they could not do. */
+export async function readTable(
+  sql: Sql,
+  { table, columns, target }: {
+    table: string;
+    columns: readonly string[];
+    target: readonly string[];
+  },
+): Promise<Table> {
+  const [schema, name] = splitName(table);
+  const [row] = await sql.unsafe(CATALOGUE, [schema, name]).raw();
+  if (row === undefined) {
+    throw new PostgresWriteError(
+      "42P01",
+      `Cannot save rows as there is no table '${table}'${
+        schema === "" ? " on the search path" : ""
+      }`,
+    );
+  }
+  const catalogue: CatalogueTable = JSON.parse(new TextDecoder().decode(row[0]));
+  const found = columns.map((name) => findColumn(catalogue, table, name));
+  if (target.length > 0) checkTarget(catalogue, table, target);
+  return {
+    quoted: catalogue.quoted,
+    plain: catalogue.kind === "r",
+    columns: found,
+    target: target.map((name) => found[columns.indexOf(name)]),
+  };
+}
+
+/** `"table"` or `"schema.table"`. */
+function splitName(table: string): [schema: string, name: string] {
+  const dot = table.indexOf(".");
+  return dot === -1 ? ["", table] : [table.slice(0, dot), table.slice(dot + 1)];
+}
+
+function findColumn({ columns }: CatalogueTable, table: string, name: string): Column {
+  const column = columns.find((column) => column.name === name);
+  if (column === undefined) {
+    throw new PostgresWriteError(
+      "42703",
+      `Cannot save rows as table '${table}' has no column '${name}': it has ${
+        columns.map(({ name }) => `'${name}'`).join(", ")
+      }`,
+    );
+  }
+  if (column.readOnly !== null) {
+    throw new PostgresWriteError(
+      "428C9",
+      `Cannot save rows as column '${name}' of table '${table}' ${column.readOnly}`,
+    );
+  }
+  const { quoted, type, keyType, value } = column;
+  return { name, quoted, type, keyType, encode: encoderFor(name, value) };
+}
+
+function checkTarget(
+  { uniqueKeys, kind }: CatalogueTable,
+  table: string,
+  target: readonly string[],
+): void {
+  // A view passes the conflict on to its table, whose keys are not looked up here.
+  if (kind === "v") return;
+  const wanted = [...target].sort().join("\0");
+  if (uniqueKeys?.some((key) => [...key].sort().join("\0") === wanted)) return;
+  throw new PostgresWriteError(
+    "42P10",
+    `Cannot save rows as table '${table}' has no unique constraint on (${target.join(", ")})`,
+  );
+}

@@ -1,0 +1,173 @@
+import { PostgresWriteError } from "./postgres_errors.ts";
+
+/** The type of a column, as far as it decides how a value is written. */
+export interface ValueType {
+  /** The name by which errors call it. */
+  readonly name: string;
+  /** Object identifier in the catalogue, the same in every database for the built-in types. */
+  readonly oid: number;
+  /** For an array, the type of its elements, and what stands between them. */
+  readonly element: (ValueType & { readonly delimiter: string }) | null;
+}
+
+/** Writes a value as PostgreSQL reads it, or throws a sentence that continues "as column 'x' …". */
+export type Encode = (value: unknown) => string | null;
+
+/** A value that cannot be written; `code` is what the server would have said. */
+class Unwritable extends Error {
+  constructor(readonly code: string, message: string) {
+    super(message);
+  }
+}
+
+const WRONG_TYPE = "42804";
+const BAD_CHARACTER = "22021";
+
+const SCALARS = new Map<number, (value: unknown) => string | undefined>([
+  [16, (value) => typeof value === "boolean" ? String(value) : ifString(value)],
+  [17, (value) => bytes(value)],
+  [114, json],
+  [3802, json],
+  [1082, time],
+  [1114, time],
+  [1184, time],
+]);
+
+/**
+ * How the values of a column are written.
+ *
+ * Every value goes as text, and the server reads it with the type's own input function: the driver's
+ * guesses from the first element of an array, or from a JavaScript type, have no part in it.
+ *
+ * @param column The name by which errors call the column.
+ */
+export function encoderFor(column: string, type: ValueType): (value: unknown) => string | null {
+  const encode = encoder(type);
+  return (value) => {
+    try {
+      return encode(value);
+    } catch (error) {
+      if (!(error instanceof Unwritable)) throw error;
+      throw new PostgresWriteError(
+        error.code,
+        `Cannot save a row as column '${column}' ${error.message}`,
+      );
+    }
+  };
+}
+
+function encoder(type: ValueType): Encode {
+  const write = type.element === null
+    ? SCALARS.get(type.oid) ?? plain
+    : arrayWriter(encoder(type.element), type.element);
+  return (value) => {
+    if (value === null) return null;
+    if (value === undefined) throw new Unwritable(WRONG_TYPE, "is undefined: null stands for NULL");
+    const text = write(value);
+    if (text === undefined) {
+      throw new Unwritable(WRONG_TYPE, `of type ${type.name} cannot take ${kind(value)}`);
+    }
+    if (text.includes("\0")) {
+      throw new Unwritable(
+        BAD_CHARACTER,
+        "has a NUL character in it, which PostgreSQL cannot store",
+      );
+    }
+    if (!text.isWellFormed()) {
+      throw new Unwritable(BAD_CHARACTER, "has half of a surrogate pair in it, which is not text");
+    }
+    return text;
+  };
+}
+
+/** Numbers, text, and whatever else has a text form of its own: uuid, inet, interval, … */
+function plain(value: unknown): string | undefined {
+  return ["string", "number", "bigint", "boolean"].includes(typeof value)
+    ? String(value)
+    : undefined;
+}
+
+function ifString(value: unknown): string | undefined {
+  return typeof value === "string" ? value : undefined;
+}
+
+function bytes(value: unknown): string | undefined {
+  if (value instanceof ArrayBuffer) return `\\x${hex(new Uint8Array(value))}`;
+  if (!ArrayBuffer.isView(value)) return undefined;
+  return `\\x${hex(new Uint8Array(value.buffer, value.byteOffset, value.byteLength))}`;
+}
+
+const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
+
+function hex(bytes: Uint8Array): string {
+  let text = "";
+  for (const byte of bytes) text += HEX[byte];
+  return text;
+}
+
+/** Any value, a string too, becomes a JSON document; only `null` is SQL's NULL. */
+function json(value: unknown): string | undefined {
+  try {
+    return JSON.stringify(value);
+  } catch {
+    throw new Unwritable(WRONG_TYPE, "cannot be written as JSON");
+  }
+}
+
+function time(value: unknown): string | undefined {
+  if (!(value instanceof Date)) return ifString(value);
+  if (Number.isNaN(value.getTime())) throw new Unwritable("22007", "has an invalid date in it");
+  return value.toISOString();
+}
+
+function arrayWriter(
+  encode: Encode,
+  { delimiter, oid }: { delimiter: string; oid: number },
+): (value: unknown) => string | undefined {
+  // An array within a json[] is a JSON document; elsewhere it is a further dimension.
+  const nests = oid !== 114 && oid !== 3802;
+  return function write(value): string | undefined {
+    if (!Array.isArray(value)) return undefined;
+    const parts = value.map((element) => {
+      if (nests && Array.isArray(element)) return write(element)!;
+      return quoteElement(encode(element));
+    });
+    return `{${parts.join(delimiter)}}`;
+  };
+}
+
+/** An element of an array as the array's input function reads it. */
+export function quoteElement(text: string | null): string {
+  return text === null ? "NULL" : `"${text.replace(/["\\]/g, "\\$&")}"`;
+}
+
+/** A whole column of encoded values as one `text[]`. */
+export function textArray(values: readonly (string | null)[]): string {
+  let text = "{";
+  for (let i = 0; i < values.length; i++) {
+    if (i > 0) text += ",";
+    text += quoteElement(values[i]);
+  }
+  return text + "}";
+}
+
+const COPY_ESCAPES: Record<string, string> = {
+  "\\": "\\\\",
+  "\n": "\\n",
+  "\r": "\\r",
+  "\t": "\\t",
+};
+
+/** A row of encoded values as a line of COPY's text format. */
+export function copyLine(values: readonly (string | null)[]): string {
+  return values.map((text) =>
+    text === null ? "\\N" : text.replace(/[\\\n\r\t]/g, (character) => COPY_ESCAPES[character])
+  ).join("\t") + "\n";
+}
+
+function kind(value: unknown): string {
+  if (value instanceof Date) return "a Date";
+  if (Array.isArray(value)) return "an array";
+  if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return "bytes";
+  return typeof value === "object" ? "an object" : `a ${typeof value}`;
+}

@@ -1,0 +1,232 @@
+/**
+ * Bursts → a table, through postgres.js.
+ *
+ * @module
+ */
+import type { Sql } from "postgres";
+import type { Batch } from "./_internal/contract.ts";
+import type { AsyncBatcherOptions } from "./_internal/options.ts";
+import { copyMethod } from "./_internal/postgres_copy.ts";
+import { PostgresWriteError, withoutValues } from "./_internal/postgres_errors.ts";
+import {
+  type ConflictPlan,
+  type Method,
+  type RowOutcome,
+  rowsMethod,
+  unnestMethod,
+} from "./_internal/postgres_methods.ts";
+import { readTable, type Table } from "./_internal/postgres_table.ts";
+import { describe } from "./_internal/validate.ts";
+
+export { PostgresWriteError };
+export type { RowOutcome };
+
+/** A row: a value for each column. `null` is NULL; a column that is missing is an error. */
+export type Row = Record<string, unknown>;
+
+/** What happens to a row whose key is in the table already. */
+export interface Conflict {
+  /** The columns of a unique constraint: the key. A row may not have a NULL in it. */
+  target: readonly string[];
+  /** Whether the row of the table stays as it is, or takes the values of the new one. */
+  action: "ignore" | "update";
+  /**
+   * The columns that are updated.
+   *
+   * @default {all columns that are not in the target}
+   */
+  update?: readonly string[];
+}
+
+/** Options of {@linkcode postgresWriter}. */
+export interface PostgresWriterOptions {
+  /** `"table"`, looked up on the search path, or `"schema.table"`. Case counts. */
+  table: string;
+  /** The columns to be written. */
+  columns: readonly string[];
+  /** What happens to a row whose key is there already. Without it, such a row fails its batch. */
+  conflict?: Conflict;
+  /**
+   * How a batch is written.
+   *
+   * - `"unnest"`: one `INSERT … SELECT … FROM unnest(…)`, of one shape for every batch size. All or
+   *   nothing, and the fastest up to some thousands of rows.
+   * - `"rows"`: a single-row `INSERT` each, all at once. Each row stands alone, and so costs a
+   *   transaction: an order of magnitude slower.
+   * - `"copy"`: one `COPY`, on a reserved connection. All or nothing, without `conflict`. Worth
+   *   trying with tens of thousands of rows a batch. Give postgres.js a `socket` whose `setNoDelay`
+   *   is on, or each batch waits about 80 ms for the network stack.
+   *
+   * @default {"unnest"}
+   */
+  method?: "unnest" | "rows" | "copy";
+}
+
+/** A send function for an {@linkcode AsyncBatcher}, and the options that suit it. */
+export interface PostgresWriter {
+  /** Writes one batch. */
+  (items: readonly Row[], batch: Batch): Promise<readonly (RowOutcome | Error)[]>;
+  /** Options for the batcher: `new AsyncBatcher(send, { ...send.defaults })`. */
+  readonly defaults: Readonly<
+    Required<Pick<AsyncBatcherOptions<Row>, "maxItems" | "maxInFlight" | "idempotent">>
+  >;
+  /**
+   * Reads the table's columns and types from the catalogue, once, and finds what could not work. The
+   * first batch does it too; calling it earlier tells earlier.
+   *
+   * @throws {PostgresWriteError} If the table, a column or the key is missing, or the server is.
+   */
+  check(): Promise<void>;
+}
+
+/**
+ * Makes a send function that writes batches of rows to a table.
+ *
+ * It uses your own postgres.js instance and opens no connection itself. Values are checked before
+ * they reach the driver, and a row that cannot be written (a missing column, a NUL in a text, an
+ * object for a number) rejects alone, as a {@linkcode PostgresWriteError}. Each item's result tells
+ * whether the row was `"inserted"`, `"updated"` or `"skipped"`.
+ *
+ * Where rows of one batch have the same key, `"ignore"` keeps the first and `"update"` the last, and
+ * the others are `"skipped"`. With the method `"rows"` they race.
+ *
+ * @example Usage
+ * ```ts ignore
+ * import { AsyncBatcher } from "@burst/batcher";
+ * import { postgresWriter } from "@burst/batcher/postgres";
+ * import postgres from "postgres";
+ *
+ * const sql = postgres("postgres://localhost/shop");
+ * const send = postgresWriter(sql, {
+ *   table: "users",
+ *   columns: ["id", "hash"],
+ *   conflict: { target: ["id"], action: "ignore" },
+ * });
+ * await using batcher = new AsyncBatcher(send, { ...send.defaults });
+ * const outcome = await batcher.add({ id: 1, hash: "…" }); // "inserted"
+ * ```
+ *
+ * @param sql The postgres.js instance.
+ * @param options The options.
+ * @returns The send function.
+ * @throws {TypeError} If an option is missing, or two of them contradict each other.
+ */
+export function postgresWriter(sql: Sql, options: PostgresWriterOptions): PostgresWriter {
+  const { table, columns, conflict, method = "unnest" } = options;
+  checkOptions(options);
+  const target = conflict?.target ?? [];
+  const update = conflict?.action === "update"
+    ? conflict.update ?? columns.filter((name) => !target.includes(name))
+    : undefined;
+  let plan: Promise<{ table: Table; save: Method }> | undefined;
+
+  async function read(): Promise<{ table: Table; save: Method }> {
+    const found = await readTable(sql, { table, columns, target });
+    const byName = (name: string) => found.columns[columns.indexOf(name)];
+    const onConflict: ConflictPlan | undefined = conflict && { update: update?.map(byName) };
+    switch (method) {
+      case "unnest":
+        return { table: found, save: unnestMethod(sql, found, onConflict) };
+      case "rows":
+        return { table: found, save: rowsMethod(sql, found, onConflict) };
+      case "copy":
+        return { table: found, save: copyMethod(sql, found) };
+    }
+  }
+
+  /** Read once; but a server that was out of reach is asked again by the next batch. */
+  function prepare(): Promise<{ table: Table; save: Method }> {
+    return plan ??= read().catch((error) => {
+      plan = undefined;
+      throw withoutValues(error, { sent: false });
+    });
+  }
+
+  async function send(
+    items: readonly Row[],
+    batch: Batch,
+  ): Promise<readonly (RowOutcome | Error)[]> {
+    const { table, save } = await prepare();
+    const results: (RowOutcome | Error)[] = new Array(items.length);
+    const cells: (string | null)[][] = table.columns.map(() => []);
+    const sent: number[] = [];
+    for (let i = 0; i < items.length; i++) {
+      try {
+        const values = encodeRow(table, items[i]);
+        for (let j = 0; j < values.length; j++) cells[j].push(values[j]);
+        sent.push(i);
+      } catch (error) {
+        if (!(error instanceof PostgresWriteError)) throw error;
+        results[i] = error;
+      }
+    }
+    if (sent.length === 0) return results;
+    const outcomes = await save(cells, batch.signal);
+    for (let j = 0; j < sent.length; j++) results[sent[j]] = outcomes[j];
+    return results;
+  }
+
+  return Object.assign(send, {
+    defaults: {
+      maxItems: method === "copy" ? 5_000 : 500,
+      maxInFlight: 4,
+      idempotent: conflict !== undefined,
+    },
+    check: async () => void await prepare(),
+  });
+}
+
+function encodeRow({ columns, target }: Table, row: Row): (string | null)[] {
+  if (typeof row !== "object" || row === null) {
+    throw new PostgresWriteError(
+      "42804",
+      `Cannot save a row as it must be an object: it is ${describe(row)}`,
+    );
+  }
+  const values = columns.map(({ name, encode }) => {
+    if (name in row) return encode(row[name]);
+    throw new PostgresWriteError("42703", `Cannot save a row as column '${name}' is missing in it`);
+  });
+  for (const column of target) {
+    if (values[columns.indexOf(column)] !== null) continue;
+    throw new PostgresWriteError(
+      "23502",
+      `Cannot save a row as column '${column.name}' is part of the key and must not be null`,
+    );
+  }
+  return values;
+}
+
+function checkOptions(
+  { table, columns, conflict, method = "unnest" }: PostgresWriterOptions,
+): void {
+  const refuse = (why: string): never => {
+    throw new TypeError(`Cannot create a writer as ${why}`);
+  };
+  if (typeof table !== "string" || table === "") refuse("'table' must be a name");
+  checkNames("columns", columns);
+  if (!["unnest", "rows", "copy"].includes(method)) {
+    refuse(
+      `'method' must be "unnest", "rows" or "copy": current value is ${JSON.stringify(method)}`,
+    );
+  }
+  if (conflict === undefined) return;
+  if (method === "copy") refuse(`the method "copy" knows no conflicts: use "unnest"`);
+  checkNames("conflict.target", conflict.target);
+  const { target, action, update = columns.filter((name) => !target.includes(name)) } = conflict;
+  if (action !== "ignore" && action !== "update") {
+    refuse(
+      `'conflict.action' must be "ignore" or "update": current value is ${JSON.stringify(action)}`,
+    );
+  }
+  if (action === "update") checkNames("conflict.update", update);
+  for (const name of [...target, ...(action === "update" ? update : [])]) {
+    if (!columns.includes(name)) refuse(`'columns' lacks '${name}', which 'conflict' names`);
+  }
+}
+
+function checkNames(option: string, names: readonly string[]): void {
+  const fine = Array.isArray(names) && names.length > 0 && new Set(names).size === names.length &&
+    names.every((name) => typeof name === "string" && name !== "");
+  if (!fine) throw new TypeError(`Cannot create a writer as '${option}' must be different names`);
+}

@@ -1,0 +1,53 @@
+import postgres from "postgres";
+import { startEmbeddedServer } from "../scripts/database/embedded.ts";
+
+/** Tests of the database need a server, and so permissions; without them they show as ignored. */
+export const allowed = (["net", "env", "run", "read", "write", "sys"] as const)
+  .every((name) => Deno.permissions.querySync({ name }).state === "granted");
+
+// Started outside any test, so that no test is blamed for the child process.
+const server = allowed && !Deno.env.get("DATABASE_URL")
+  ? await startEmbeddedServer({ durable: false })
+  : undefined;
+
+/** The server that `DATABASE_URL` names, or an embedded one. */
+export function databaseUrl(): string {
+  return server?.url ?? Deno.env.get("DATABASE_URL")!;
+}
+
+/** A connection pool for one test, already connected, that leaves no timer behind. */
+export async function connect(
+  options: postgres.Options<Record<string, never>> = {},
+): Promise<postgres.Sql & AsyncDisposable> {
+  const sql = postgres(databaseUrl(), {
+    max: 4,
+    max_lifetime: null,
+    onnotice: () => {},
+    backoff: (n: number) => Math.min(0.2 * n, 1),
+    ...options,
+  });
+  await sql`select 1`;
+  return Object.assign(sql, { [Symbol.asyncDispose]: () => sql.end({ timeout: 1 }) });
+}
+
+/** A test with a schema of its own, first on the search path, that is gone afterwards. */
+export function databaseTest(
+  name: string,
+  fn: (sql: postgres.Sql, schema: string) => Promise<void>,
+): void {
+  Deno.test({
+    name,
+    ignore: !allowed,
+    async fn() {
+      const schema = `burst_test_${crypto.randomUUID().slice(0, 8)}`;
+      await using admin = await connect({ max: 1 });
+      await admin`create schema ${admin(schema)}`;
+      try {
+        await using sql = await connect({ connection: { search_path: schema } });
+        await fn(sql, schema);
+      } finally {
+        await admin`drop schema ${admin(schema)} cascade`;
+      }
+    },
+  });
+}
