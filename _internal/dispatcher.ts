@@ -87,7 +87,7 @@ export class Dispatcher<T, R> {
     };
     if (maxDelay === 0) this.#callOff = atEndOfTurn(look);
     else {
-      const timer = setTimeout(look, Math.max(0, head.at + maxDelay - now));
+      const timer = setTimeout(look, Math.max(0, maxDelay - (now - head.at)));
       this.#callOff = () => clearTimeout(timer);
     }
   }

@@ -213,6 +213,25 @@ Deno.test("AsyncBatcher takes no notice of a wall clock that steps back", async 
   }
 });
 
+Deno.test("AsyncBatcher takes the longest delay that a timer can keep", () => {
+  using clock = fakeClock();
+  const delays: number[] = [];
+  const { setTimeout } = globalThis;
+  globalThis.setTimeout = ((callback: () => void, delay: number) => {
+    delays.push(delay);
+    return setTimeout(callback, delay);
+  }) as typeof setTimeout;
+  try {
+    clock.tick(0.1);
+    const batcher = new AsyncBatcher<number>(() => Promise.resolve(), { maxDelay: 2 ** 31 - 1 });
+    batcher.push(1);
+    assert(delays[0] <= 2 ** 31 - 1, `the timer was set to ${delays[0]} ms`);
+    return batcher.abort().then(() => {});
+  } finally {
+    globalThis.setTimeout = setTimeout;
+  }
+});
+
 Deno.test("AsyncBatcher.close() waits for the batches that are in flight", async () => {
   const { send, calls } = new ControlledSend<number>();
   const batcher = new AsyncBatcher(send, { maxItems: 1 });

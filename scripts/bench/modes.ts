@@ -1,0 +1,113 @@
+import { AsyncBatcher } from "../../batcher.ts";
+import type { PostgresWriter } from "../../postgres.ts";
+import { atEndOfTurn, nextTurn } from "../../_internal/event_loop.ts";
+
+/** A row of the table that the benchmark fills. */
+export interface Saved {
+  id: number;
+  hash: string;
+  [column: string]: unknown;
+}
+
+/** What a mode works with. */
+export interface Task {
+  readonly passwords: readonly string[];
+  readonly batchSize: number;
+  /** Hashes one password on this thread, which is blocked meanwhile. */
+  hash(password: string): string;
+  /** Saves one row with an INSERT of its own, and notes the response time. */
+  insert(row: Saved): Promise<void>;
+  /** Saves many rows with one statement. */
+  readonly send: PostgresWriter;
+  /** Notes the response time of a request that the mode sent by itself, in milliseconds. */
+  noteResponse(ms: number): void;
+}
+
+/** A way to hash passwords and save the hashes. */
+export interface Mode {
+  readonly name: string;
+  /** What it does, in a few words for a newcomer. */
+  readonly description: string;
+  /** Whether it saves the hashes. */
+  readonly saves: boolean;
+  run(task: Task): Promise<void>;
+}
+
+/** Longest delay that a batcher takes: such a batch leaves when it is full, or is flushed. */
+const NEVER = 2 ** 31 - 1;
+
+/** The modes, in the order in which they are told. */
+export const MODES: readonly Mode[] = [
+  {
+    name: "no-io",
+    description: "hash only, save nothing: the floor for one thread",
+    saves: false,
+    async run({ passwords, hash }) {
+      for (const password of passwords) {
+        hash(password);
+        // Just so that Ctrl-C is heard.
+        await new Promise<void>((resolve) => void atEndOfTurn(resolve));
+      }
+    },
+  },
+  {
+    name: "serial",
+    description: "hash, save, wait for the answer, repeat",
+    saves: true,
+    async run({ passwords, hash, insert }) {
+      for (const [id, password] of passwords.entries()) await insert({ id, hash: hash(password) });
+    },
+  },
+  {
+    name: "batched",
+    description: "hash a batch, pause, save it with many single-row INSERTs at once",
+    saves: true,
+    async run({ passwords, batchSize, hash, insert }) {
+      await using batcher = new AsyncBatcher<Saved>(
+        async (rows) => void await Promise.all(rows.map(insert)),
+        { maxItems: batchSize, maxDelay: NEVER },
+      );
+      for (const [id, password] of passwords.entries()) {
+        await batcher.push({ id, hash: hash(password) });
+        if ((id + 1) % batchSize === 0) await batcher.flush();
+      }
+    },
+  },
+  {
+    name: "async",
+    description: "a task per save, and a turn of the event loop between hashes",
+    saves: true,
+    async run({ passwords, hash, insert }) {
+      const saves: Promise<void>[] = [];
+      let broken = false;
+      for (const [id, password] of passwords.entries()) {
+        const save = insert({ id, hash: hash(password) });
+        save.catch(() => broken = true);
+        saves.push(save);
+        await nextTurn();
+        if (broken) break;
+      }
+      await Promise.all(saves);
+    },
+  },
+  {
+    name: "burst",
+    description: "AsyncBatcher: save in bursts while hashing goes on, on the same thread",
+    saves: true,
+    async run({ passwords, batchSize, hash, send, noteResponse }) {
+      let broken = false;
+      await using batcher = new AsyncBatcher(send, {
+        ...send.defaults,
+        maxItems: batchSize,
+        onBatch({ duration, outcome }) {
+          noteResponse(duration);
+          broken ||= outcome !== "saved";
+        },
+      });
+      for (const [id, password] of passwords.entries()) {
+        await batcher.push({ id, hash: hash(password) });
+        if (broken) break;
+      }
+    },
+  },
+];

@@ -1,0 +1,53 @@
+/** A script was called in a way that cannot work: exit code 2. */
+export class UsageError extends Error {
+  override name = "UsageError";
+}
+
+/** A script cannot do what it was asked to, for a reason outside of it: exit code 1. */
+export class ScriptError extends Error {
+  override name = "ScriptError";
+}
+
+/** The user has pressed Ctrl-C, or the program was asked to stop: exit code 128 + the signal's number. */
+class Stopped extends Error {
+  constructor(readonly exitCode: number) {
+    super("Stopped");
+  }
+}
+
+const SIGNALS = Deno.build.os === "windows"
+  ? [["SIGINT", 130]] as const
+  : [["SIGINT", 130], ["SIGTERM", 143]] as const;
+
+/**
+ * Runs a script: turns its errors into one sentence and an exit code, and the first Ctrl-C into an
+ * aborted signal, so that it can end properly. The second Ctrl-C ends it at once.
+ *
+ * @param main The script. What it throws after the signal is aborted is not shown.
+ */
+export async function runScript(main: (signal: AbortSignal) => Promise<void>): Promise<void> {
+  const controller = new AbortController();
+  const listeners = SIGNALS.map(([name, exitCode]) => {
+    const listener = () => {
+      if (controller.signal.aborted) Deno.exit(exitCode);
+      controller.abort(new Stopped(exitCode));
+    };
+    Deno.addSignalListener(name, listener);
+    return [name, listener] as const;
+  });
+  try {
+    await main(controller.signal);
+  } catch (error) {
+    if (!controller.signal.aborted) complain(error);
+  } finally {
+    for (const [name, listener] of listeners) Deno.removeSignalListener(name, listener);
+    const { aborted, reason } = controller.signal;
+    if (aborted && reason instanceof Stopped) Deno.exitCode = reason.exitCode;
+  }
+}
+
+function complain(error: unknown): void {
+  Deno.exitCode = error instanceof UsageError ? 2 : 1;
+  if (error instanceof UsageError || error instanceof ScriptError) console.error(error.message);
+  else console.error("This is a mistake in Burst, please report it:", error);
+}

@@ -1,0 +1,120 @@
+import postgres from "postgres";
+import { ScriptError, UsageError } from "../cli/run.ts";
+import { EmbeddedServerError, startEmbeddedServer } from "./embedded.ts";
+
+/** A database that a script works on. */
+export interface Database extends AsyncDisposable {
+  readonly sql: postgres.Sql;
+  /** Whether the server is one that the script has started itself. */
+  readonly embedded: boolean;
+  /** The server's version, as in "18.4". */
+  readonly version: string;
+  /** Turns what the database answered into a sentence for the user; passes on anything else. */
+  explain(error: unknown): unknown;
+}
+
+/** Options of {@linkcode openDatabase}. */
+export interface OpenDatabaseOptions {
+  /** Where to connect. Without it, and without `DATABASE_URL`, a server is started. */
+  url?: string;
+  onProgress?: (message: string) => void;
+  signal?: AbortSignal;
+}
+
+/**
+ * Connects to the database that the user names, or to an embedded one.
+ *
+ * @throws {UsageError} If the address is none of a PostgreSQL database.
+ * @throws {ScriptError} If there is no connection to be had. The message shows no password.
+ */
+export async function openDatabase(options: OpenDatabaseOptions): Promise<Database> {
+  const { onProgress, signal } = options;
+  const given = options.url ?? (Deno.env.get("DATABASE_URL") || undefined);
+  if (given !== undefined) {
+    checkUrl(given, options.url === undefined ? "DATABASE_URL" : "--database-url");
+    return await connect(given);
+  }
+  const server = await startEmbeddedServer({ onProgress, signal }).catch((error) => {
+    throw error instanceof EmbeddedServerError ? new ScriptError(error.message) : error;
+  });
+  try {
+    return await connect(server.url, server);
+  } catch (error) {
+    await server.stop();
+    throw error;
+  }
+}
+
+async function connect(url: string, server?: AsyncDisposable): Promise<Database> {
+  const sql = postgres(url, {
+    connect_timeout: 10,
+    // The driver's own back-off makes all connections wait 10 to 20 s after one restart.
+    backoff: (attempt) => Math.min(0.2 * attempt, 1),
+    onnotice: () => {},
+    connection: { application_name: "burst" },
+  });
+  const explain = (error: unknown) => explainError(error, url);
+  try {
+    const [{ server_version }] = await sql`show server_version`;
+    return {
+      sql,
+      embedded: server !== undefined,
+      version: server_version.split(" ")[0],
+      explain,
+      async [Symbol.asyncDispose]() {
+        await sql.end({ timeout: 2 });
+        await server?.[Symbol.asyncDispose]();
+      },
+    };
+  } catch (error) {
+    await sql.end({ timeout: 0 });
+    throw explain(error);
+  }
+}
+
+function checkUrl(url: string, source: string): void {
+  const { protocol = "" } = URL.parse(url) ?? {};
+  if (protocol === "postgres:" || protocol === "postgresql:") return;
+  throw new UsageError(
+    `Cannot connect to a database as ${source} must be a URL like postgres://user:password@host:5432/name`,
+  );
+}
+
+/** The address without the password, wherever in it that stands. */
+function shown(url: string): string {
+  const { protocol, username, host, pathname } = new URL(url);
+  return `${protocol}//${username === "" ? "" : `${username}@`}${host}${pathname}`;
+}
+
+/** Why the database could not be used, and what to do, for the codes of server and driver. */
+const REASONS: readonly (readonly [code: RegExp, reason: string])[] = [
+  [/^ECONNREFUSED$/, "nothing listens there: check the address, and that the server runs"],
+  [/^(ENOTFOUND|EAI_AGAIN)$/, "there is no such host: check the address"],
+  [/^ENOENT$/, "there is no such socket: check the address, and that the server runs"],
+  [
+    /^(CONNECT_TIMEOUT|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH)$/,
+    "it does not answer: check the address, and that the server can be reached from here",
+  ],
+  [/^28/, "it does not let this user in: check user and password"],
+  [/^3D000$/, "there is no such database: create it, or check its name"],
+  [/^53300$/, "it has no connection left: try again later, or raise max_connections"],
+  [/^42501$/, "this user may not do that: grant the right, or use another user"],
+  [/^57P03$/, "it is starting up or shutting down: try again in a moment"],
+  [
+    /^(57P0[12]|08...|CONNECTION_(CLOSED|DESTROYED|ENDED)|ECONNRESET|EPIPE)$/,
+    "the connection broke: check that the server still runs, and try again",
+  ],
+];
+
+function explainError(error: unknown, url: string): unknown {
+  if (!(error instanceof Error)) return error;
+  // Items that were pushed, or addresses of one host that were tried: the first tells enough.
+  if (error instanceof AggregateError && error.errors.length > 0) {
+    return explainError(error.errors[0], url);
+  }
+  const { code } = error as Error & { code?: unknown };
+  if (typeof code !== "string") return error;
+  const reason = REASONS.find(([pattern]) => pattern.test(code))?.[1] ??
+    `${error.message} (${code})`;
+  return new ScriptError(`Cannot use the database at ${shown(url)} as ${reason}`);
+}

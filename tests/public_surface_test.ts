@@ -1,0 +1,27 @@
+import { assertEquals } from "@std/assert";
+import * as batcher from "../batcher.ts";
+import * as burst from "../mod.ts";
+import * as postgres from "../postgres.ts";
+import * as workload from "../workload.ts";
+
+Deno.test("mod.ts exports these names and no others", () => {
+  assertEquals(Object.keys(burst).sort(), [
+    "AsyncBatcher",
+    "PostgresWriteError",
+    "PushedItemsError",
+    "UnknownOutcomeError",
+    "UnsentError",
+    "calibrate",
+    "hashPassword",
+    "hashPasswordSync",
+    "postgresWriter",
+    "randomPassword",
+    "scryptPassword",
+    "verifyPassword",
+  ]);
+});
+
+Deno.test("mod.ts exports what its modules do", () => {
+  const names = [batcher, postgres, workload].flatMap((module) => Object.keys(module)).sort();
+  assertEquals(Object.keys(burst).sort(), names);
+});
