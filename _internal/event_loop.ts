@@ -1,5 +1,5 @@
 /** How long, in milliseconds, one turn of the event loop may last before the batcher minds. */
-export const LONG_TURN = 10;
+export const LONG_TURN = 5;
 
 /**
  * Calls back at the end of this turn of the event loop, and returns the way to call that off.
