@@ -79,6 +79,22 @@ Deno.test("AsyncBatcher lets exactly one waiter in for each item that leaves or 
   assertEquals((await closed).saved, 3);
 });
 
+Deno.test("AsyncBatcher lets the next one in where the first who waits is withdrawn", async () => {
+  const { send, calls } = new ControlledSend<number>();
+  const batcher = new AsyncBatcher(send, { maxItems: 1, maxInFlight: 1, maxQueued: 1 });
+  const controller = new AbortController();
+  batcher.push(0);
+  batcher.push(1);
+  const withdrawn = rejection(batcher.add(2, { signal: controller.signal }));
+  const third = batcher.push(3);
+  controller.abort();
+  await withdrawn;
+  assert(await isPending(third));
+  calls[0].resolve();
+  await third;
+  void batcher.abort();
+});
+
 Deno.test("AsyncBatcher sends a queue that is full although a batch would hold more", async () => {
   const { send, calls } = new ControlledSend<number>();
   const batcher = new AsyncBatcher(send, { maxItems: 100, maxQueued: 2, maxDelay: 60_000 });

@@ -198,7 +198,18 @@ Deno.test("AsyncBatcher.abort() during close() ends it", async () => {
   await Promise.all(added);
 });
 
-Deno.test("AsyncBatcher is aborted by its signal, and lets go of it when it is closed", async () => {
+Deno.test("AsyncBatcher lets go of its signal when it is closed", async () => {
+  const { signal } = new AbortController();
+  const listeners = new Set<unknown>();
+  signal.addEventListener = (_: string, listener: unknown) => void listeners.add(listener);
+  signal.removeEventListener = (_: string, listener: unknown) => void listeners.delete(listener);
+  const batcher = new AsyncBatcher<number>(() => Promise.resolve(), { signal });
+  assertEquals(listeners.size, 1);
+  await batcher.close();
+  assertEquals(listeners.size, 0);
+});
+
+Deno.test("AsyncBatcher is aborted by its signal", async () => {
   const controller = new AbortController();
   const batcher = new AsyncBatcher<number>(() => Promise.resolve(), {
     signal: controller.signal,
@@ -228,6 +239,23 @@ Deno.test("AsyncBatcher.add() withdraws a queued item when its signal is aborted
   calls[0].resolve();
   await kept;
   assertEquals(await batcher.close(), { added: 2, saved: 1, failed: 0, unknown: 0, unsent: 1 });
+});
+
+Deno.test("AsyncBatcher.add() withdraws what is still queued of the items that share a signal", async () => {
+  const { send, calls } = new ControlledSend<number>();
+  const batcher = new AsyncBatcher(send, { maxItems: 1, maxInFlight: 1 });
+  const controller = new AbortController();
+  const { signal } = controller;
+  const added = [1, 2, 3].map((item) => batcher.add(item, { signal }));
+  const third = rejection(added[2]);
+  calls[0].resolve();
+  await added[0];
+  assertEquals(calls.map(({ items }) => items), [[1], [2]]);
+  controller.abort();
+  await third;
+  calls[1].resolve();
+  await added[1];
+  assertEquals(await batcher.close(), { added: 3, saved: 2, failed: 0, unknown: 0, unsent: 1 });
 });
 
 Deno.test("AsyncBatcher.add() does not accept an item whose signal is aborted already", async () => {

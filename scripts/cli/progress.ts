@@ -28,7 +28,7 @@ export class Progress implements Disposable {
   }
 
   #line(text: string): void {
-    const { columns } = Deno.consoleSize();
+    const columns = Deno.consoleSize().columns || 80;
     Deno.stderr.writeSync(encoder.encode(`\r${text.slice(0, columns - 1)}\x1b[K`));
     this.#shown = true;
   }
