@@ -1,12 +1,13 @@
 import { join } from "node:path";
 import type { Account } from "./account.ts";
-import { EmbeddedServerError } from "./embedded_server_error.ts";
+import { DataDirError, EmbeddedServerError } from "./embedded_server_error.ts";
 
 /**
  * Makes a folder ready to keep a server's data. A folder that holds anything is left as it is.
  *
  * @returns The major version of PostgreSQL that wrote the data in it, if there is any.
- * @throws {EmbeddedServerError} If the folder cannot be used, or holds something else.
+ * @throws {DataDirError} If the folder holds something else.
+ * @throws {EmbeddedServerError} If it cannot be used for another reason.
  */
 export async function prepareDataDir(
   dataDir: string,
@@ -30,7 +31,7 @@ export async function prepareDataDir(
       });
     }
   }
-  throw new EmbeddedServerError(
+  throw new DataDirError(
     `Cannot use '${dataDir}' as the data folder as it is neither empty nor a PostgreSQL cluster: choose another folder`,
   );
 }

@@ -5,3 +5,9 @@
 export class EmbeddedServerError extends Error {
   override name = "EmbeddedServerError";
 }
+
+/**
+ * A data folder that cannot be used as it is now. For a moment it may be like that because the
+ * program before was killed, and its server is still ending or removing half a cluster.
+ */
+export class DataDirError extends EmbeddedServerError {}

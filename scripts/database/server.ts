@@ -4,25 +4,42 @@ import { type Account, serverAccount } from "./account.ts";
 import { type Binaries, type BinarySource, findBinaries } from "./binaries.ts";
 import { prepareDataDir } from "./data_dir.ts";
 import type { EmbeddedServer, EmbeddedServerOptions } from "./embedded.ts";
-import { EmbeddedServerError } from "./embedded_server_error.ts";
+import { DataDirError, EmbeddedServerError } from "./embedded_server_error.ts";
 import { Lifeline, type LifelineOptions } from "./lifeline.ts";
 import { explainFailure, PortTakenError } from "./start_failure.ts";
 
 const USER = "burst";
 const DATABASE = "postgres"; // every new cluster has it; another one would take time to create
 const POLL_INTERVAL = 10; // ms
+const PATIENCE = 2_000; // ms that the server of a program that was just killed may take to end
 
 /** `startEmbeddedServer()` with a choice of where PostgreSQL may come from. */
 export async function startServer(
   options: EmbeddedServerOptions,
   sources: readonly BinarySource[],
 ): Promise<EmbeddedServer> {
-  const { port, signal, onProgress } = options;
+  const { port } = options;
   if (port !== undefined && !(Number.isInteger(port) && port > 0 && port < 65_536)) {
     throw new RangeError(
       `Cannot start a server as 'port' must be an integer from 1 to 65535: current value is ${port}`,
     );
   }
+  const giveUpAt = performance.now() + PATIENCE;
+  for (;;) {
+    try {
+      return await startOnce(options, sources);
+    } catch (error) {
+      if (!(error instanceof DataDirError) || performance.now() > giveUpAt) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 10 * POLL_INTERVAL));
+    }
+  }
+}
+
+async function startOnce(
+  options: EmbeddedServerOptions,
+  sources: readonly BinarySource[],
+): Promise<EmbeddedServer> {
+  const { port, signal, onProgress } = options;
   signal?.throwIfAborted();
   const keptDir = options.dataDir === undefined ? undefined : resolve(options.dataDir);
   const account = await serverAccount(keptDir);

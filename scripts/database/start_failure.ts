@@ -1,4 +1,4 @@
-import { EmbeddedServerError } from "./embedded_server_error.ts";
+import { DataDirError, EmbeddedServerError } from "./embedded_server_error.ts";
 
 /** What is known about a start that failed. */
 export interface StartFailure {
@@ -29,7 +29,7 @@ export function explainFailure(failure: StartFailure): EmbeddedServerError {
       );
     }
     case "password":
-      return new EmbeddedServerError(
+      return new DataDirError(
         `Cannot use ${folder} as somebody else has created the PostgreSQL cluster in it (there is no file 'burst_password' to read): choose another folder`,
       );
     case "initdb":
@@ -39,7 +39,7 @@ export function explainFailure(failure: StartFailure): EmbeddedServerError {
   }
   const rival = /Is another post\w+ \(PID (\d+)\) running/.exec(output)?.[1];
   if (rival !== undefined) {
-    return new EmbeddedServerError(
+    return new DataDirError(
       `Cannot use ${folder} as another PostgreSQL server, process ${rival}, is using it`,
     );
   }
