@@ -26,5 +26,6 @@
  * @module
  */
 export * from "./batcher.ts";
+export * from "./hash_pool.ts";
 export * from "./postgres.ts";
 export * from "./workload.ts";

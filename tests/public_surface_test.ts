@@ -1,12 +1,17 @@
 import { assertEquals } from "@std/assert";
 import * as batcher from "../batcher.ts";
 import * as burst from "../mod.ts";
+import * as hashPool from "../hash_pool.ts";
 import * as postgres from "../postgres.ts";
 import * as workload from "../workload.ts";
 
 Deno.test("mod.ts exports these names and no others", () => {
   assertEquals(Object.keys(burst).sort(), [
     "AsyncBatcher",
+    "HashItemError",
+    "HashPool",
+    "HashPoolClosedError",
+    "HashWorkerError",
     "PostgresWriteError",
     "PushedItemsError",
     "UnknownOutcomeError",
@@ -22,6 +27,7 @@ Deno.test("mod.ts exports these names and no others", () => {
 });
 
 Deno.test("mod.ts exports what its modules do", () => {
-  const names = [batcher, postgres, workload].flatMap((module) => Object.keys(module)).sort();
+  const names = [batcher, hashPool, postgres, workload].flatMap((module) => Object.keys(module))
+    .sort();
   assertEquals(Object.keys(burst).sort(), names);
 });

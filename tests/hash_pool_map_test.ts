@@ -1,0 +1,404 @@
+import {
+  assert,
+  assertEquals,
+  assertInstanceOf,
+  assertLessOrEqual,
+  assertStrictEquals,
+  assertThrows,
+} from "@std/assert";
+import * as fc from "fast-check";
+import {
+  HashItemError,
+  type HashMapOptions,
+  HashPool,
+  HashPoolClosedError,
+  HashWorkerError,
+} from "../hash_pool.ts";
+import { rejection, settle } from "./_helpers.ts";
+import { FakeWorkers, isPending, startEager } from "./fixtures/hash_pool_fake_worker.ts";
+
+function fakePool(workers: FakeWorkers): HashPool {
+  return new HashPool({ workers: 2, cost: 8, createWorker: workers.create });
+}
+
+function eagerPool(): HashPool {
+  return fakePool(new FakeWorkers(startEager));
+}
+
+/** The numbers up to a limit; the state tells how many were read, and how often it was closed. */
+function numbers(limit = Infinity) {
+  const state = { read: 0, closed: 0 };
+  const items = (async function* () {
+    try {
+      while (state.read < limit) yield state.read++;
+    } finally {
+      state.closed++;
+    }
+  })();
+  return { items, state };
+}
+
+Deno.test("HashPool.map() yields every item with its hash, from iterables of both kinds", async () => {
+  await using pool = eagerPool();
+  const words = ["one", "", "three"];
+  for (const items of [words, new Set(words), words.values()]) {
+    const hashed = await Array.fromAsync(pool.map(items, (word) => word, { ordered: true }));
+    assertEquals(hashed, words.map((item) => ({ item, hash: `hash of ${item}` })));
+  }
+  const letters = await Array.fromAsync(pool.map("abc", (letter) => letter, { ordered: true }));
+  assertEquals(letters.map(({ item }) => item).join(""), "abc");
+  const falsy = [0, "", false, null, undefined];
+  const hashed = await Array.fromAsync(pool.map(falsy, String, { ordered: true }));
+  assertEquals(hashed.map(({ item }) => item), falsy);
+  assertEquals(await Array.fromAsync(pool.map([], () => "never")), []);
+  const { items, state } = numbers(500);
+  const many = await Array.fromAsync(pool.map(items, String));
+  assertEquals(
+    many.toSorted((a, b) => a.item - b.item),
+    Array.from({ length: 500 }, (_, item) => ({ item, hash: `hash of ${item}` })),
+  );
+  assertEquals(state, { read: 500, closed: 1 });
+});
+
+Deno.test("HashPool.map() yields results as they are done, or in order", async () => {
+  for (const ordered of [false, true]) {
+    const workers = new FakeWorkers();
+    await using pool = fakePool(workers);
+    const hashed = pool.map(["a", "b", "c", "d"], (word) => word, { ordered });
+    const first = hashed.next();
+    await settle();
+    const [one, two] = workers.all;
+    assertEquals([one, two].map(({ jobs }) => jobs[0].password), ["a", "b"]);
+    two.answer(1);
+    assertEquals(await isPending(first), ordered);
+    one.answer(1);
+    assertEquals((await first).value?.item, ordered ? "a" : "b");
+    const rest = Array.fromAsync(hashed);
+    await workers.drain(pool);
+    assertEquals(
+      (await rest).map(({ item }) => item),
+      ordered ? ["b", "c", "d"] : ["a", "c", "d"],
+    );
+  }
+});
+
+Deno.test("HashPool.map() yields what is done while its source is slow", async () => {
+  await using pool = eagerPool();
+  const { promise, resolve: open } = Promise.withResolvers<void>();
+  const hashed = pool.map(
+    (async function* () {
+      yield "a";
+      await promise;
+      yield "b";
+    })(),
+    (word) => word,
+  );
+  assertEquals((await hashed.next()).value?.item, "a");
+  const second = hashed.next();
+  assert(await isPending(second));
+  open();
+  assertEquals((await second).value?.item, "b");
+  assertEquals((await hashed.next()).done, true);
+});
+
+Deno.test("HashPool.map() reads no more than lookAhead items beyond what was taken", async () => {
+  await using pool = eagerPool();
+  for (const [options, lookAhead] of [[{ lookAhead: 5 }, 5], [{}, 128]] as const) {
+    for (const ordered of [false, true]) {
+      const { items, state } = numbers();
+      const hashed = pool.map(items, String, { ...options, ordered });
+      assertEquals(state.read, 0);
+      for (let taken = 1; taken <= 20; taken++) {
+        await hashed.next();
+        await settle();
+        assertEquals(state.read, taken + lookAhead);
+      }
+      await hashed.return();
+      assertEquals(state.closed, 1);
+    }
+  }
+});
+
+Deno.test("HashPool.map() goes on reading and hashing while its consumer is busy", async () => {
+  const workers = new FakeWorkers();
+  await using pool = fakePool(workers);
+  const { items, state } = numbers(20);
+  const hashed = pool.map(items, String, { lookAhead: 10 });
+  const first = hashed.next();
+  await settle();
+  await workers.drain(pool);
+  await first;
+  await workers.drain(pool);
+  assertEquals([state.read, pool.size, pool.inFlight], [11, 0, 0]);
+  const rest = Array.fromAsync(hashed);
+  while (await isPending(rest)) await workers.drain(pool);
+  assertEquals((await rest).length, 19);
+});
+
+for (
+  const [how, leave] of [
+    ["breaks", () => true],
+    ["throws", () => {
+      throw new Error("The consumer had enough");
+    }],
+  ] as const
+) {
+  Deno.test(`HashPool.map() closes its source and withdraws its work when the consumer ${how}`, async () => {
+    const workers = new FakeWorkers();
+    await using pool = fakePool(workers);
+    const { items, state } = numbers();
+    const kept = pool.hash("kept");
+    const looped = (async () => {
+      for await (const _ of pool.map(items, String, { lookAhead: 50 })) if (leave()) break;
+    })();
+    await settle();
+    assertEquals(pool.size + pool.inFlight, 51);
+    workers.all[1].answer(1);
+    if (how === "breaks") await looped;
+    else assertEquals((await rejection(looped) as Error).message, "The consumer had enough");
+    assertEquals([pool.size + pool.inFlight, state.closed], [1, 1]);
+    await workers.drain(pool);
+    assertEquals(await kept, "hash of kept");
+  });
+}
+
+Deno.test("HashPool.map() does not close a source that has come to its end", async () => {
+  await using pool = eagerPool();
+  let closed = 0;
+  const source = {
+    *[Symbol.iterator]() {
+      yield "a";
+    },
+  };
+  const items = {
+    [Symbol.iterator]() {
+      const iterator = source[Symbol.iterator]();
+      return { next: () => iterator.next(), return: () => ({ value: closed++, done: true }) };
+    },
+  };
+  assertEquals((await Array.fromAsync(pool.map(items as Iterable<string>, String))).length, 1);
+  assertEquals(closed, 0);
+});
+
+Deno.test("HashPool.map() does not wait for a source that is in the middle of a read", async () => {
+  const workers = new FakeWorkers(startEager);
+  await using pool = fakePool(workers);
+  let closed = 0;
+  const { promise: second, resolve: answer } = Promise.withResolvers<IteratorResult<string>>();
+  const reads = [Promise.resolve({ value: "a" }), second, Promise.reject(new Error("Too late"))];
+  reads[2].catch(() => {});
+  const slow: AsyncIterableIterator<string> = {
+    [Symbol.asyncIterator]: () => slow,
+    next: () => reads.shift()!,
+    return: () => {
+      closed++;
+      return new Promise(() => {});
+    },
+  };
+  for await (const { item } of pool.map(slow, (word) => word)) {
+    assertEquals(item, "a");
+    break;
+  }
+  answer({ value: "b" });
+  await settle();
+  assertEquals([closed, reads.length, workers.all.length], [1, 1, 1]);
+  assertEquals(workers.all[0].groups, [1], "what was read after the end was hashed");
+});
+
+Deno.test("HashPool.map() yields the items before a failure of the source, then rejects with it", async () => {
+  const workers = new FakeWorkers();
+  await using pool = fakePool(workers);
+  const failure = new Error("Line 4 is broken");
+  const hashed: string[] = [];
+  const looped = (async () => {
+    const items = (async function* () {
+      yield* ["a", "b", "c"];
+      throw failure;
+    })();
+    for await (const { item } of pool.map(items, (word) => word)) hashed.push(item);
+  })();
+  await settle();
+  assert(await isPending(looped));
+  await workers.drain(pool);
+  assertStrictEquals(await rejection(looped), failure);
+  assertEquals(hashed.sort(), ["a", "b", "c"]);
+});
+
+Deno.test("HashPool.map() ends at an item that cannot be hashed, with an error that carries it and shows no password", async () => {
+  await using pool = eagerPool();
+  const users = [{ id: 1, password: "secret" }, { id: 2, password: "secret".repeat(13) }];
+  const { items, state } = numbers();
+  for (
+    const source of [
+      users,
+      (async function* () {
+        for await (const id of items) yield { id, password: id < 20 ? "secret" : "secret\0" };
+      })(),
+    ]
+  ) {
+    const error = await rejection(
+      Array.fromAsync(pool.map(source, ({ password }) => password, { ordered: true })),
+    );
+    assertInstanceOf(error, HashItemError<typeof users[0]>);
+    assertEquals(error.item.id, source === users ? 2 : 20);
+    assertInstanceOf(error.cause, source === users ? RangeError : TypeError);
+    assertEquals([error.name, error.message], [
+      "HashItemError",
+      "Cannot hash the password of an item",
+    ]);
+    assert(!Deno.inspect(error).includes("secret"), Deno.inspect(error));
+    assertEquals([pool.size, pool.inFlight], [0, 0]);
+  }
+  assertEquals(state.closed, 1);
+});
+
+Deno.test("HashPool.map() hands an item that cannot be hashed to onError, and goes on", async () => {
+  await using pool = eagerPool();
+  const refused: [number, string][] = [];
+  let working = 0;
+  const hashed = await Array.fromAsync(
+    pool.map([0, 1, 2, 3, 4], (id) => {
+      if (id === 3) throw new DOMException("Cannot be decrypted", "OperationError");
+      return id === 1 ? "x".repeat(73) : String(id);
+    }, {
+      onError: async (error, item) => {
+        assertEquals(++working, 1);
+        await settle();
+        refused.push([item, (error as Error).name]);
+        working--;
+      },
+    }),
+  );
+  assertEquals(hashed.map(({ item }) => item).sort(), [0, 2, 4]);
+  assertEquals(refused.sort(), [[1, "RangeError"], [3, "OperationError"]]);
+});
+
+Deno.test("HashPool.map() ends with what onError throws", async () => {
+  await using pool = eagerPool();
+  const { items, state } = numbers();
+  const failure = new Error("Too many");
+  const options: HashMapOptions<number> = {
+    onError: () => {
+      throw failure;
+    },
+  };
+  const looped = Array.fromAsync(pool.map(items, (id) => "x".repeat(id), options));
+  assertStrictEquals(await rejection(looped), failure);
+  assertEquals(state.closed, 1);
+});
+
+Deno.test("HashPool.map() hands the item at which a worker died to onError, and goes on", async () => {
+  const workers = new FakeWorkers();
+  await using pool = fakePool(workers);
+  const refused: unknown[] = [];
+  const looped = Array.fromAsync(
+    pool.map([1, 2, 3], String, { onError: (error) => refused.push(error) }),
+  );
+  await settle();
+  workers.all[0].fail();
+  await workers.drain(pool);
+  assertEquals((await looped).length, 2);
+  assertEquals(refused.length, 1);
+  assertInstanceOf(refused[0], HashWorkerError);
+});
+
+Deno.test("HashPool.map() ends when the pool is closed or no worker can be started, and asks no onError", async () => {
+  const onError = () => assert(false, "onError was called");
+  const broken = fakePool(new FakeWorkers((worker) => worker.fail()));
+  const { items, state } = numbers();
+  const error = await rejection(Array.fromAsync(broken.map(items, String, { onError })));
+  assertInstanceOf(error, HashWorkerError);
+  assertEquals([error.started, state.closed], [false, 1]);
+
+  for (const end of ["close", Symbol.asyncDispose] as const) {
+    const pool = eagerPool();
+    const { items, state } = numbers();
+    const looped = (async () => {
+      for await (const _ of pool.map(items, String, { onError })) await pool[end]();
+    })();
+    assertInstanceOf(await rejection(looped), HashPoolClosedError);
+    assertEquals(state.closed, 1);
+  }
+});
+
+Deno.test("HashPool.map() rejects with the signal's reason, and leaves no listener", async () => {
+  const workers = new FakeWorkers();
+  await using pool = fakePool(workers);
+  const controller = new AbortController();
+  const { signal } = controller;
+  let listeners = 0;
+  const { addEventListener, removeEventListener } = EventTarget.prototype;
+  signal.addEventListener = function (...args: unknown[]) {
+    listeners++;
+    addEventListener.apply(this, args as never);
+  };
+  signal.removeEventListener = function (...args: unknown[]) {
+    listeners--;
+    removeEventListener.apply(this, args as never);
+  };
+  const { items, state } = numbers();
+  const next = pool.map(items, String, { signal }).next();
+  await settle();
+  assertEquals(listeners, 1);
+  controller.abort(new Error("Ctrl-C"));
+  assertStrictEquals(await rejection(next), signal.reason);
+  assertEquals([pool.size + pool.inFlight, state.closed, listeners], [0, 1, 0]);
+  const never = numbers();
+  const late = pool.map(never.items, String, { signal });
+  assertStrictEquals(await rejection(late.next()), signal.reason);
+  assertEquals(never.state.read, 0);
+});
+
+Deno.test("HashPool.map() refuses options that are out of range or of the wrong kind", () => {
+  const pool = new HashPool();
+  assertThrows(
+    () => pool.map([], String, { lookAhead: 0 }),
+    RangeError,
+    "Cannot hash passwords as 'lookAhead' must be a positive integer: current value is 0",
+  );
+  assertThrows(() => pool.map([], 1 as never), TypeError, "'password' must be a function");
+  const onError = "no" as never;
+  assertThrows(() => pool.map([], String, { onError }), TypeError, "'onError' must be a function");
+});
+
+Deno.test("HashPool.map() yields every item exactly once, whatever the order of answers", async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.scheduler(),
+      fc.nat({ max: 60 }),
+      fc.integer({ min: 1, max: 20 }),
+      fc.boolean(),
+      async (s, count, lookAhead, ordered) => {
+        const workers = new FakeWorkers((worker) => {
+          const { postMessage } = worker;
+          worker.postMessage = (message) => {
+            postMessage.call(worker, message);
+            if (message.type !== "group") return;
+            for (const _ of message.jobs) {
+              s.schedule(Promise.resolve()).then(() => worker.answer(1));
+            }
+          };
+          worker.say({ type: "ready" });
+        });
+        await using pool = new HashPool({ workers: 3, cost: 6, createWorker: workers.create });
+        const bad = (i: number) => i % 7 === 3;
+        const items = Array.from({ length: count }, (_, i) => i);
+        const refused: number[] = [];
+        const hashed = await s.waitFor(Array.fromAsync(
+          pool.map(items, (i) => bad(i) ? "\0" : String(i), {
+            ordered,
+            lookAhead,
+            onError: (_, i) => refused.push(i),
+          }),
+        ));
+        const yielded = hashed.map(({ item }) => item);
+        if (!ordered) yielded.sort((a, b) => a - b);
+        assertEquals(yielded, items.filter((i) => !bad(i)));
+        assertEquals(refused, items.filter(bad));
+        assert(hashed.every(({ item, hash }) => hash === `hash of ${item}`));
+        assertLessOrEqual(workers.all.length, 3);
+      },
+    ),
+    { numRuns: 100 },
+  );
+});
