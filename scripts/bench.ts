@@ -26,6 +26,7 @@ const FLAGS = {
   }),
   modes: list("MODE", `of ${MODES.map(({ name }) => name).join(", ")}`, MODES, { parse: findMode }),
   "batch-size": integer("most rows of a batch", 100),
+  workers: integer("workers of the pool modes", navigator.hardwareConcurrency),
   repeat: integer("runs of each mode, interleaved", 3),
   input: text("FILE", "passwords to hash, one a line; without it, random ones"),
   "database-url": text(
@@ -54,6 +55,7 @@ async function main(signal: AbortSignal): Promise<void> {
     costs: flags.cost,
     repeat: flags.repeat,
     batchSize: flags["batch-size"],
+    workers: flags.workers,
     passwords: await passwords(flags.input, flags.count),
   };
   using progress = new Progress();

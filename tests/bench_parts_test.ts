@@ -32,7 +32,7 @@ function report(responses: Record<string, number>): Report {
 }
 
 function lastLines(responses: Record<string, number>): string {
-  const plan = { modes: MODES, costs: [4], repeat: 1, batchSize: 1, passwords: [""] };
+  const plan = { modes: MODES, costs: [4], repeat: 1, batchSize: 1, workers: 1, passwords: [""] };
   return formatReport(report(responses), plan).split("answer late").join("").split(
     "is served",
   )[1].trim();

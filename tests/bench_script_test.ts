@@ -61,7 +61,7 @@ test("prints one JSON object with every mode", async () => {
   const before = await tables();
   const { code, stdout, stderr } = await onDatabase(
     ...["--json", "--count", "40", "--cost", "4", "--repeat", "2"],
-    ...["--modes", "no-io,serial,batched,async,burst"],
+    ...["--modes", "no-io,serial,batched,async,burst,pool-no-io,pool", "--workers", "2"],
   );
   assertEquals([code, stderr], [0, ""]);
   const { version, environment, results } = JSON.parse(stdout);
@@ -70,14 +70,17 @@ test("prints one JSON object with every mode", async () => {
   assertEquals([environment.deno, environment.embedded], [Deno.version.deno, false]);
   assertEquals(
     results.map(({ mode, rowsSaved }: { mode: string; rowsSaved: number }) => [mode, rowsSaved]),
-    [["no-io", 0], ["serial", 40], ["batched", 40], ["async", 40], ["burst", 40]],
+    [["no-io", 0], ["serial", 40], ["batched", 40], ["async", 40], ["burst", 40], [
+      "pool-no-io",
+      0,
+    ], ["pool", 40]],
   );
   for (const result of results) {
     const { mode, cost, latencyMs, count, wallMs, slowdown, responseMs, loopDelayMs } = result;
     assertEquals([cost, latencyMs, count, wallMs.samples.length], [4, 0, 40, 2]);
     assert(wallMs.min > 0 && wallMs.min <= wallMs.median && wallMs.median <= wallMs.max);
     assertEquals(slowdown, wallMs.median / results[0].wallMs.median);
-    if (mode === "no-io") assertEquals(responseMs, null);
+    if (mode.endsWith("no-io")) assertEquals(responseMs, null);
     else {assert(
         responseMs.p50 > 0 && responseMs.p50 <= responseMs.p99 && responseMs.p99 <= responseMs.max,
       );}
@@ -99,7 +102,7 @@ test("prints a table without --json, and no progress bar into a pipe", async () 
   assertStringIncludes(stdout, "10 passwords are hashed and saved, 1 time by each mode");
   assertStringIncludes(stdout, "bcrypt cost 4,");
   assertStringIncludes(stdout, "bcrypt cost 5,");
-  for (const mode of ["no-io", "serial", "batched", "async", "burst"]) {
+  for (const mode of ["no-io", "serial", "batched", "async", "burst", "pool-no-io", "pool"]) {
     assertMatch(stdout, new RegExp(`^  ${mode} +[\\d.]+ m?s `, "m"));
   }
 });
@@ -175,7 +178,7 @@ test("answers wrong usage with one sentence and exit code 2", async () => {
     ],
     [
       ["--modes", "serial,best"],
-      "Cannot run this as --modes names no mode 'best': the modes are no-io, serial, batched, async, burst",
+      "Cannot run this as --modes names no mode 'best': the modes are no-io, serial, batched, async, burst, pool-no-io, pool",
     ],
     [
       ["--database-url", `mysql://root:${SECRET}@localhost/x`],
@@ -279,7 +282,7 @@ test("ends cleanly on Ctrl-C: no table left, nothing printed, exit code 130", as
 
 test("ends with one sentence where the database goes away in the middle", async () => {
   await using sql = await connect({ max: 1 });
-  for (const mode of ["serial", "batched", "async", "burst"]) {
+  for (const mode of ["serial", "batched", "async", "burst", "pool"]) {
     const before = await tables();
     const child = start([
       ...["--database-url", databaseUrl(), "--cost", "4", "--count", "100000", "--modes", mode],

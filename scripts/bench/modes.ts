@@ -1,4 +1,5 @@
 import { AsyncBatcher } from "../../batcher.ts";
+import type { HashPool } from "../../hash_pool.ts";
 import type { PostgresWriter } from "../../postgres.ts";
 import { atEndOfTurn, nextTurn } from "../../_internal/event_loop.ts";
 
@@ -15,6 +16,10 @@ export interface Task {
   readonly batchSize: number;
   /** Hashes one password on this thread, which is blocked meanwhile. */
   hash(password: string): string;
+  /** Hashes on every core, at the same cost. */
+  readonly pool: HashPool;
+  /** To be called for each hash that the pool has done. */
+  noteHash(): void;
   /** Saves one row with an INSERT of its own, and notes the response time. */
   insert(row: Saved): Promise<void>;
   /** Saves many rows with one statement. */
@@ -30,6 +35,8 @@ export interface Mode {
   readonly description: string;
   /** Whether it saves the hashes. */
   readonly saves: boolean;
+  /** Whether it hashes on the pool. */
+  readonly onPool: boolean;
   run(task: Task): Promise<void>;
 }
 
@@ -42,6 +49,7 @@ export const MODES: readonly Mode[] = [
     name: "no-io",
     description: "hash only, save nothing: the floor for one thread",
     saves: false,
+    onPool: false,
     async run({ passwords, hash }) {
       for (const password of passwords) {
         hash(password);
@@ -54,6 +62,7 @@ export const MODES: readonly Mode[] = [
     name: "serial",
     description: "hash, save, wait for the answer, repeat",
     saves: true,
+    onPool: false,
     async run({ passwords, hash, insert }) {
       for (const [id, password] of passwords.entries()) await insert({ id, hash: hash(password) });
     },
@@ -62,6 +71,7 @@ export const MODES: readonly Mode[] = [
     name: "batched",
     description: "hash a batch, pause, save it with many single-row INSERTs at once",
     saves: true,
+    onPool: false,
     async run({ passwords, batchSize, hash, insert }) {
       await using batcher = new AsyncBatcher<Saved>(
         async (rows) => void await Promise.all(rows.map(insert)),
@@ -77,6 +87,7 @@ export const MODES: readonly Mode[] = [
     name: "async",
     description: "a task per save, and a turn of the event loop between hashes",
     saves: true,
+    onPool: false,
     async run({ passwords, hash, insert }) {
       const saves: Promise<void>[] = [];
       let broken = false;
@@ -94,20 +105,58 @@ export const MODES: readonly Mode[] = [
     name: "burst",
     description: "AsyncBatcher: save in bursts while hashing goes on, on the same thread",
     saves: true,
+    onPool: false,
     async run({ passwords, batchSize, hash, send, noteResponse }) {
-      let broken = false;
-      await using batcher = new AsyncBatcher(send, {
-        ...send.defaults,
-        maxItems: batchSize,
-        onBatch({ duration, outcome }) {
-          noteResponse(duration);
-          broken ||= outcome !== "saved";
-        },
-      });
+      await using burst = startBurst({ batchSize, send, noteResponse });
       for (const [id, password] of passwords.entries()) {
-        await batcher.push({ id, hash: hash(password) });
-        if (broken) break;
+        await burst.save({ id, hash: hash(password) });
+        if (burst.broken) break;
+      }
+    },
+  },
+  {
+    name: "pool-no-io",
+    description: "hash only, on all cores: the floor for this machine",
+    saves: false,
+    onPool: true,
+    async run({ passwords, pool, noteHash }) {
+      for await (const _ of pool.map(passwords, (password) => password)) noteHash();
+    },
+  },
+  {
+    name: "pool",
+    description: "hash on all cores, save in bursts: the recommended way",
+    saves: true,
+    onPool: true,
+    async run({ passwords, batchSize, pool, noteHash, send, noteResponse }) {
+      await using burst = startBurst({ batchSize, send, noteResponse });
+      for await (const { item, hash } of pool.map(passwords.entries(), ([, text]) => text)) {
+        noteHash();
+        await burst.save({ id: item[0], hash });
+        if (burst.broken) break;
       }
     },
   },
 ];
+
+/** Saves through the batcher, and tells as soon as a batch has failed. */
+function startBurst(
+  { batchSize, send, noteResponse }: Pick<Task, "batchSize" | "send" | "noteResponse">,
+): AsyncDisposable & { save(row: Saved): Promise<void>; readonly broken: boolean } {
+  let broken = false;
+  const batcher = new AsyncBatcher(send, {
+    ...send.defaults,
+    maxItems: batchSize,
+    onBatch({ duration, outcome }) {
+      noteResponse(duration);
+      broken ||= outcome !== "saved";
+    },
+  });
+  return {
+    save: (row) => batcher.push(row),
+    get broken() {
+      return broken;
+    },
+    [Symbol.asyncDispose]: () => batcher[Symbol.asyncDispose](),
+  };
+}

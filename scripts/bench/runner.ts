@@ -1,3 +1,4 @@
+import { HashPool } from "../../hash_pool.ts";
 import { postgresWriter } from "../../postgres.ts";
 import { hashPasswordSync, verifyPassword } from "../../workload.ts";
 import { ScriptError } from "../cli/run.ts";
@@ -11,6 +12,8 @@ export interface Plan {
   readonly costs: readonly number[];
   readonly repeat: number;
   readonly batchSize: number;
+  /** Workers of the pool. */
+  readonly workers: number;
   readonly passwords: readonly string[];
 }
 
@@ -54,22 +57,33 @@ export async function measure(
   plan: Plan,
   { signal, onProgress }: { signal: AbortSignal; onProgress: (position: Position) => void },
 ): Promise<Measurement[]> {
-  const { passwords, batchSize, modes, costs, repeat } = plan;
+  const { passwords, batchSize, workers, modes, costs, repeat } = plan;
   const table = `burst_bench_${crypto.randomUUID().slice(0, 8)}`;
   const work = costs.reduce((sum, cost) => sum + 2 ** cost, 0) * modes.length * repeat *
     passwords.length;
   let done = 0;
 
-  async function runOnce(measurement: Measurement, round: number): Promise<void> {
+  async function runOnce(
+    measurement: Measurement,
+    round: number,
+    pool: HashPool,
+  ): Promise<void> {
     const { mode, cost, wallMs, responseMs, loopDelayMs } = measurement;
+
+    function noteHash(): void {
+      signal.throwIfAborted();
+      done += 2 ** cost;
+      onProgress({ mode, cost, round, fraction: done / work });
+    }
+
     const task: Task = {
       passwords,
       batchSize,
       send,
+      pool,
+      noteHash,
       hash(password) {
-        signal.throwIfAborted();
-        done += 2 ** cost;
-        onProgress({ mode, cost, round, fraction: done / work });
+        noteHash();
         return hashPasswordSync(password, { cost });
       },
       async insert({ id, hash }) {
@@ -132,8 +146,10 @@ export async function measure(
         rowsSaved: 0,
       }));
       measurements.push(...atCost);
+      await using pool = new HashPool({ workers, cost });
+      if (modes.some(({ onPool }) => onPool)) await warmUp(pool, cost);
       for (let round = 1; round <= repeat; round++) {
-        for (const measurement of atCost) await runOnce(measurement, round);
+        for (const measurement of atCost) await runOnce(measurement, round, pool);
       }
     }
     finished = true;
@@ -144,4 +160,10 @@ export async function measure(
       if (finished) throw error;
     });
   }
+}
+
+/** Its workers run, and have their code compiled: that takes more hashes the cheaper they are. */
+async function warmUp(pool: HashPool, cost: number): Promise<void> {
+  const each = 2 ** Math.max(1, 9 - cost);
+  await Promise.all(Array.from({ length: each * pool.workers }, () => pool.hash("warm up")));
 }
