@@ -21,8 +21,30 @@ export function toggle(help: string): Flag<boolean> {
 }
 
 /** A text, as a file name. */
-export function text(placeholder: string, help: string): Flag<string | undefined> {
-  return { placeholder, help, initial: undefined, parse: (text) => text };
+export function text<T extends string | undefined = undefined>(
+  placeholder: string,
+  help: string,
+  initial = undefined as T,
+): Flag<T | string> {
+  return { placeholder, help, initial, parse: (text) => text };
+}
+
+/** One of some words. */
+export function choice<T extends string, U extends T | undefined>(
+  help: string,
+  words: readonly T[],
+  initial: U,
+): Flag<T | U> {
+  return {
+    placeholder: words.join("|"),
+    help,
+    initial,
+    parse(text) {
+      const word = words.find((word) => word === text);
+      if (word !== undefined) return word;
+      throw new UsageError(`must be one of ${words.join(", ")}: it is '${text}'`);
+    },
+  };
 }
 
 /** A whole number within bounds. */
@@ -57,23 +79,34 @@ export function parseInteger(text: string, min: number, max: number): number {
 /**
  * Reads a command line. Every flag may stand once, as `--flag value` or `--flag=value`.
  *
- * @throws {UsageError} If a flag is unknown, stands twice, lacks its value or has a wrong one.
+ * @param operands The names of the arguments that are no flags, in their order. They may be missing.
+ * @throws {UsageError} If a flag is unknown, stands twice, lacks its value or has a wrong one, or if
+ *   there are more arguments than names for them.
  */
-export function parseFlags<F extends Flags>(args: readonly string[], flags: F): Values<F> {
+export function parseFlags<F extends Flags, O extends string = never>(
+  args: readonly string[],
+  flags: F,
+  operands: readonly O[] = [],
+): Values<F> & Partial<Record<O, string>> {
   const names = Object.keys(flags);
   const parsed = parseArgs([...args], {
-    string: names.filter((name) => flags[name].placeholder !== undefined),
+    string: ["_", ...names.filter((name) => flags[name].placeholder !== undefined)],
     boolean: names.filter((name) => flags[name].placeholder === undefined),
     collect: names.filter((name) => flags[name].placeholder !== undefined),
-    unknown: (arg) => {
-      const what = arg.startsWith("-")
-        ? `there is no flag '${arg.split("=")[0]}'`
-        : "it takes no arguments but flags";
-      throw new UsageError(`Cannot run this as ${what}: see --help`);
+    unknown: (arg, name) => {
+      if (name === undefined) return;
+      throw new UsageError(
+        `Cannot run this as there is no flag '${arg.split("=")[0]}': see --help`,
+      );
     },
   }) as Record<string, unknown>;
+  const given = parsed._ as string[];
+  if (given.length > operands.length) {
+    const taken = operands.length === 0 ? "flags" : `flags and ${operands.join(", ")}`;
+    throw new UsageError(`Cannot run this as it takes no arguments but ${taken}: see --help`);
+  }
   const values = names.map((name) => [name, valueOf(name, flags[name], parsed[name])]);
-  return Object.fromEntries(values);
+  return Object.fromEntries([...values, ...given.map((arg, i) => [operands[i], arg])]);
 }
 
 function valueOf(name: string, flag: Flag<unknown>, given: unknown): unknown {
@@ -94,7 +127,10 @@ function valueOf(name: string, flag: Flag<unknown>, given: unknown): unknown {
 export function helpText(usage: string, flags: Flags): string {
   const rows = Object.entries(flags).map(([name, { placeholder, help, initial }]) => [
     `  --${name}${placeholder === undefined ? "" : ` ${placeholder}`}`,
-    help + (initial === undefined || initial === false ? "" : ` (${String(initial)})`),
+    help +
+    (initial === undefined || initial === false || String(initial) === ""
+      ? ""
+      : ` (${String(initial)})`),
   ]);
   const width = Math.max(...rows.map(([flag]) => flag.length)) + 2;
   return `${usage}\n\n${rows.map(([flag, help]) => flag.padEnd(width) + help).join("\n")}\n`;

@@ -17,6 +17,8 @@ export interface Database extends AsyncDisposable {
 export interface OpenDatabaseOptions {
   /** Where to connect. Without it, and without `DATABASE_URL`, a server is started. */
   url?: string;
+  /** Folder that keeps the data of a server that is started. Named, it goes before `DATABASE_URL`. */
+  dataDir?: string;
   onProgress?: (message: string) => void;
   signal?: AbortSignal;
 }
@@ -28,13 +30,14 @@ export interface OpenDatabaseOptions {
  * @throws {ScriptError} If there is no connection to be had. The message shows no password.
  */
 export async function openDatabase(options: OpenDatabaseOptions): Promise<Database> {
-  const { onProgress, signal } = options;
-  const given = options.url ?? (Deno.env.get("DATABASE_URL") || undefined);
+  const { dataDir, onProgress, signal } = options;
+  const given = options.url ??
+    (dataDir === undefined ? Deno.env.get("DATABASE_URL") || undefined : undefined);
   if (given !== undefined) {
     checkUrl(given, options.url === undefined ? "DATABASE_URL" : "--database-url");
     return await connect(given);
   }
-  const server = await startEmbeddedServer({ onProgress, signal }).catch((error) => {
+  const server = await startEmbeddedServer({ dataDir, onProgress, signal }).catch((error) => {
     throw error instanceof EmbeddedServerError ? new ScriptError(error.message) : error;
   });
   try {

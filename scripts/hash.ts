@@ -1,0 +1,114 @@
+/**
+ * The job that people have: hashes the passwords of a file on all cores, and saves the hashes to a
+ * table in bursts.
+ *
+ * ```sh
+ * deno run -A scripts/hash.ts users.csv --database-url postgres://localhost/shop --create-table
+ * ```
+ */
+import { UnknownOutcomeError } from "../batcher.ts";
+import { HashPool, HashWorkerError } from "../hash_pool.ts";
+import { helpText, parseFlags } from "./cli/flags.ts";
+import { Progress } from "./cli/progress.ts";
+import { runScript, ScriptError } from "./cli/run.ts";
+import { type Database, openDatabase } from "./database/connect.ts";
+import { type Input, openInput } from "./hash/input.ts";
+import { Job } from "./hash/job.ts";
+import { readPages } from "./hash/pages.ts";
+import { FLAGS, makePlan, type Plan, USAGE, type Values } from "./hash/plan.ts";
+import { JobProgress } from "./hash/progress.ts";
+import { checkRejectsPath, openRejects, tellRejects } from "./hash/rejects.ts";
+import { jsonReport, type Outcome, textReport } from "./hash/report.ts";
+import { dryStore, tableStore } from "./hash/store.ts";
+import { prepareTable } from "./hash/table.ts";
+
+async function main(signal: AbortSignal): Promise<void> {
+  const { INPUT, ...flags } = parseFlags(Deno.args, FLAGS, ["INPUT"]);
+  if (flags.help) return console.log(helpText(USAGE, FLAGS));
+  const plan = makePlan(INPUT, flags);
+  if (flags.rejects !== undefined) await checkRejectsPath(flags.rejects, plan.path);
+  const input = await openInput(plan.path);
+  await using database = flags["dry-run"] ? undefined : await openDatabaseFor(flags, signal);
+  try {
+    const outcome = await work(input, plan, { flags, database, signal });
+    const { account, failure } = outcome;
+    if (account.read > 0 || failure === undefined) {
+      console.log(flags.json ? jsonReport(outcome) : textReport(outcome));
+    }
+    if (failure !== undefined) throw failure.error;
+    if (account.ended.rejected > 0) Deno.exitCode = 1;
+  } catch (error) {
+    const explained = explain(error, database);
+    // After Ctrl-C nothing that is thrown is shown; but why rows could not be saved should be.
+    if (signal.aborted && explained instanceof ScriptError) console.error(explained.message);
+    throw explained;
+  }
+}
+
+async function work(
+  input: Input,
+  { format, target, columns }: Plan,
+  { flags, database, signal }: {
+    flags: Values;
+    database: Database | undefined;
+    signal: AbortSignal;
+  },
+): Promise<Outcome> {
+  const { rejects: rejectsPath, "on-conflict": onConflict, workers, cost } = flags;
+  await using store = database === undefined ? dryStore() : tableStore(database.sql, {
+    target,
+    table: await prepareTable(database.sql, target, {
+      create: flags["create-table"],
+      numbered: format === "lines",
+    }),
+    onConflict,
+    onResponse: (duration) => progress.noteResponse(duration),
+  });
+  await using pool = new HashPool({ workers, cost });
+  using rejects = rejectsPath === undefined
+    ? tellRejects((text) => progress.say(text))
+    : openRejects(rejectsPath);
+  const job = new Job({
+    pool,
+    store,
+    onConflict,
+    onRejected: (line, reason) => rejects.write(line, reason),
+    signal,
+  });
+  using progress = new JobProgress(job.account, input);
+  const start = performance.now();
+  const failure = await job.run(readPages(input.chunks(job.signal), {
+    format,
+    columns,
+    onRows: (rows) => progress.noteRows(rows),
+  }));
+  return {
+    account: job.account,
+    seconds: (performance.now() - start) / 1000,
+    dryRun: database === undefined,
+    complete: failure === undefined && !signal.aborted,
+    failure,
+  };
+}
+
+async function openDatabaseFor(flags: Values, signal: AbortSignal): Promise<Database> {
+  using progress = new Progress();
+  return await openDatabase({
+    url: flags["database-url"],
+    dataDir: flags["data-dir"],
+    onProgress: (message) => progress.say(message),
+    signal,
+  });
+}
+
+/** A sentence for the user, where the error is not a mistake in the program. */
+function explain(error: unknown, database: Database | undefined): unknown {
+  if (error instanceof UnknownOutcomeError) {
+    const why = explain(error.cause, database);
+    return why instanceof ScriptError ? why : new ScriptError(error.message);
+  }
+  if (error instanceof HashWorkerError) return new ScriptError(error.message);
+  return database === undefined ? error : database.explain(error);
+}
+
+if (import.meta.main) await runScript(main);

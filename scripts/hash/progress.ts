@@ -1,0 +1,116 @@
+import { Progress } from "../cli/progress.ts";
+import type { Account } from "./account.ts";
+import type { Input } from "./input.ts";
+
+/** Milliseconds between two looks at a terminal, and between two lines elsewhere. */
+const TERMINAL_INTERVAL = 200;
+const LINE_INTERVAL = 5_000;
+
+/** Milliseconds over which the speed is taken. */
+const SPAN = 15_000;
+
+/** Shows where a job stands: as a bar on a terminal, or else as a line every few seconds. */
+export class JobProgress implements Disposable {
+  readonly #account: Account;
+  readonly #input: Input;
+  readonly #bar = new Progress();
+  readonly #timer: ReturnType<typeof setInterval>;
+  /** What was done at some moments of the last seconds. */
+  readonly #samples: { at: number; done: number; hashed: number }[] = [];
+  #rows = 0;
+  #responseMs: number | undefined;
+
+  constructor(account: Account, input: Input) {
+    this.#account = account;
+    this.#input = input;
+    this.#sample();
+    this.#timer = setInterval(
+      () => this.#show(),
+      Deno.stderr.isTerminal() ? TERMINAL_INTERVAL : LINE_INTERVAL,
+    );
+  }
+
+  /** Notes how many rows were found in the bytes that were read so far. */
+  noteRows(rows: number): void {
+    this.#rows = rows;
+  }
+
+  /** Notes how long the database took, in milliseconds. */
+  noteResponse(duration: number): void {
+    this.#responseMs = this.#responseMs === undefined
+      ? duration
+      : 0.8 * this.#responseMs + 0.2 * duration;
+  }
+
+  /** Writes a line that stays. */
+  say(text: string): void {
+    this.#bar[Symbol.dispose]();
+    console.error(text);
+  }
+
+  [Symbol.dispose](): void {
+    clearInterval(this.#timer);
+    this.#bar[Symbol.dispose]();
+  }
+
+  #show(): void {
+    const { text, fraction } = this.#state();
+    if (!Deno.stderr.isTerminal()) console.error(text);
+    else if (fraction === undefined) this.#bar.say(text);
+    else this.#bar.bar(fraction, text);
+  }
+
+  #sample(): void {
+    const now = performance.now();
+    this.#samples.push({ at: now, done: this.#account.done, hashed: this.#account.hashed });
+    while (this.#samples.length > 2 && now - this.#samples[1].at > SPAN) this.#samples.shift();
+  }
+
+  #state(): { text: string; fraction: number | undefined } {
+    this.#sample();
+    const [first, last] = [this.#samples[0], this.#samples.at(-1)!];
+    const seconds = (last.at - first.at) / 1000;
+    const total = this.#total();
+    const fraction = total === undefined ? undefined : last.done / total;
+    const parts = [
+      total === undefined
+        ? `${grouped(last.done)} done`
+        : `${grouped(last.done)} of ${this.#isComplete() ? "" : "about "}${grouped(total)} done`,
+      `${speed((last.hashed - first.hashed) / seconds)} hashes/s`,
+    ];
+    // Rows that were skipped tell nothing of the time that hashing takes.
+    const rate = (last.hashed - first.hashed || last.done - first.done) / seconds;
+    if (total !== undefined && rate > 0) parts.push(`${time((total - last.done) / rate)} left`);
+    if (this.#responseMs !== undefined) parts.push(`database ${speed(this.#responseMs)} ms`);
+    return { text: parts.join(", "), fraction };
+  }
+
+  /** The rows of the whole input; before it is read to its end, what its size lets one expect. */
+  #total(): number | undefined {
+    const { size, bytesRead } = this.#input;
+    if (size === undefined || bytesRead === 0) return undefined;
+    return Math.max(this.#account.done, Math.round(this.#rows * Math.max(1, size / bytesRead)));
+  }
+
+  #isComplete(): boolean {
+    return this.#input.bytesRead >= this.#input.size!;
+  }
+}
+
+/** A number as people read it, as in 1,234. */
+export function grouped(value: number): string {
+  return value.toLocaleString("en-US", { maximumFractionDigits: 0 });
+}
+
+/** A number of which the first digits count. */
+export function speed(value: number): string {
+  return value < 10 ? value.toFixed(1) : grouped(value);
+}
+
+/** A time span, as in 1:02:03 or 4:05. */
+function time(seconds: number): string {
+  const whole = Math.ceil(seconds);
+  const parts = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
+  if (parts[0] === 0) parts.shift();
+  return parts.map((part, i) => i === 0 ? `${part}` : `${part}`.padStart(2, "0")).join(":");
+}

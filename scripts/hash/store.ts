@@ -1,0 +1,216 @@
+import type { Sql } from "postgres";
+import { AsyncBatcher, type Batch, UnsentError } from "../../batcher.ts";
+import { PostgresWriteError, postgresWriter, type Row, type RowOutcome } from "../../postgres.ts";
+import { withoutValues } from "../../_internal/postgres_errors.ts";
+import type { Table } from "../../_internal/postgres_table.ts";
+import { textArray } from "../../_internal/postgres_text.ts";
+import type { Ending, Verdict } from "./account.ts";
+import type { Target } from "./table.ts";
+
+/** What happens to a row whose id is in the table already. */
+export type OnConflict = "skip" | "update" | "error";
+
+/** What the table says of an id. */
+export interface Known {
+  /** The same for all ways to write the same id, as `7` and `07`. */
+  readonly key: string;
+  readonly there: boolean;
+}
+
+/** A row as it is saved. */
+export interface HashedRow {
+  readonly id: unknown;
+  readonly hash: string;
+  readonly carried: readonly unknown[];
+}
+
+/** Where the hashes go. */
+export interface Store extends AsyncDisposable {
+  /** Asks for many ids at once. An id that the column cannot hold gets an error. */
+  find(ids: readonly unknown[]): Promise<readonly (Known | Error)[]>;
+  /** Saves a row in a burst with others. Never rejects. */
+  save(row: HashedRow): Promise<Verdict>;
+  /** Gives up on everything that is not answered yet. */
+  abort(reason: unknown): void;
+}
+
+/** Options of {@linkcode tableStore}. */
+export interface TableStoreOptions {
+  readonly target: Target;
+  /** The same, as the catalogue has it. */
+  readonly table: Table;
+  readonly onConflict: OnConflict;
+  /** Called with how long the database took to save a burst, in milliseconds. */
+  readonly onResponse?: (duration: number) => void;
+}
+
+/** Room enough for a server to be restarted: about 8 s, and never more than 16. */
+const RETRY = { maxAttempts: 6, minDelay: 500 };
+
+/**
+ * How long, in milliseconds, hashes wait for company. Nobody waits for a single one of them, and the
+ * server needs the processor that it is spared for every burst that is not sent.
+ */
+const MAX_DELAY = 50;
+
+const ENDINGS: Record<RowOutcome, Ending> = {
+  inserted: "saved",
+  updated: "updated",
+  skipped: "skipped",
+};
+
+/** A table in PostgreSQL. */
+export function tableStore(sql: Sql, options: TableStoreOptions): Store {
+  const { target, onResponse } = options;
+  const { send, idempotent } = rowSender(sql, options);
+  const ids = new AsyncBatcher(idFinder(sql, options.table), {
+    maxInFlight: 1,
+    idempotent: true,
+    retry: RETRY,
+  });
+  const rows = new AsyncBatcher(send, {
+    maxDelay: MAX_DELAY,
+    idempotent,
+    retry: RETRY,
+    onBatch: ({ duration }) => onResponse?.(duration),
+  });
+  return {
+    async find(values) {
+      const found = await Promise.allSettled(values.map((value) => ids.add(value)));
+      return found.map((one) => {
+        if (one.status === "fulfilled") return one.value;
+        if (isAboutRow(one.reason)) return one.reason;
+        throw one.reason;
+      });
+    },
+    async save({ id, hash, carried }) {
+      const row: Row = { [target.id]: id, [target.hash]: hash };
+      for (const [i, name] of target.carried.entries()) row[name] = carried[i];
+      try {
+        return { ending: ENDINGS[await rows.add(row)] };
+      } catch (error) {
+        // What a trigger has to say may quote the row.
+        if (isAboutRow(error)) {
+          return { ending: "rejected", reason: error.message.replaceAll(hash, "…") };
+        }
+        const { outcome } = error as { outcome?: string };
+        if (outcome === "unknown") return { ending: "unknown", error };
+        return { ending: "unfinished", error: error instanceof UnsentError ? undefined : error };
+      }
+    },
+    abort(reason) {
+      ids.abort(reason);
+      rows.abort(reason);
+    },
+    async [Symbol.asyncDispose]() {
+      await Promise.all([ids.abort(), rows.close()]);
+    },
+  };
+}
+
+/** Nowhere: nothing is there, not even twice in the input, and everything can be saved. */
+export function dryStore(): Store {
+  let keys = 0;
+  return {
+    find: (ids) => Promise.resolve(ids.map(() => ({ key: String(keys++), there: false }))),
+    save: () => Promise.resolve({ ending: "saved" }),
+    abort() {},
+    async [Symbol.asyncDispose]() {},
+  };
+}
+
+/** Asks which ids are there with one statement; where it fails for an id, with one for each half. */
+function idFinder(sql: Sql, { quoted, target: [id] }: Table) {
+  const statement = `select key::text, exists (
+    select from ${quoted} as t where t.${id.quoted} = ids.key) as there
+    from (select ord, v::${id.type} as key from unnest($1::text::text[]) with ordinality as r (v, ord)) as ids
+    order by ord`;
+
+  async function ask(values: readonly string[]): Promise<(Known | Error)[]> {
+    if (values.length === 0) return [];
+    try {
+      return [
+        ...await sql.unsafe<Known[]>(statement, [textArray(values)], { prepare: true }),
+      ];
+    } catch (cause) {
+      const error = withoutValues(cause);
+      if (!isAboutRow(error)) throw error;
+      if (values.length === 1) return [error];
+      const half = values.length >> 1;
+      return [...await ask(values.slice(0, half)), ...await ask(values.slice(half))];
+    }
+  }
+
+  return async (ids: readonly unknown[]): Promise<(Known | Error)[]> => {
+    const written = ids.map((value) => {
+      try {
+        return id.encode(value)!;
+      } catch (error) {
+        return error as Error;
+      }
+    });
+    const answers = (await ask(written.filter((value) => typeof value === "string"))).values();
+    return written.map((value) => value instanceof Error ? value : answers.next().value!);
+  };
+}
+
+/** Saves bursts of rows, and finds those which the server does not want. */
+function rowSender(sql: Sql, { target, table, onConflict }: TableStoreOptions) {
+  const options = {
+    table: target.table,
+    columns: [target.id, target.hash, ...target.carried],
+    conflict: onConflict === "error" ? undefined : {
+      target: [target.id],
+      action: onConflict === "skip" ? "ignore" : "update",
+    } as const,
+  };
+  const write = postgresWriter(sql, options);
+  const writeEach = postgresWriter(sql, { ...options, method: "rows" });
+
+  async function send(
+    rows: readonly Row[],
+    batch: Batch,
+  ): Promise<readonly (RowOutcome | Error)[]> {
+    let results: readonly (RowOutcome | Error)[];
+    try {
+      results = await write(rows, batch);
+    } catch (error) {
+      if (!isAboutRow(error)) throw error;
+      // One bad row fails its burst. Once `AsyncBatcher` can isolate it, it will do this.
+      results = await writeEach(rows, batch);
+    }
+    return onConflict === "skip" && batch.attempt > 1 ? await claim(rows, results) : results;
+  }
+
+  /**
+   * After an attempt that was never answered a row that is there may be our own. Its hash tells, as
+   * no two are alike.
+   */
+  async function claim(rows: readonly Row[], results: readonly (RowOutcome | Error)[]) {
+    const [id, hash] = table.columns;
+    const doubtful = [...results.keys()].filter((i) => results[i] === "skipped");
+    const values = (name: string) => doubtful.map((i) => String(rows[i][name]));
+    const ours = await sql.unsafe<{ at: number }[]>(
+      `select ord::int - 1 as at
+      from unnest($1::text::text[], $2::text::text[]) with ordinality as r (id, hash, ord)
+      join ${table.quoted} as t on t.${id.quoted} = r.id::${id.type} and t.${hash.quoted}::text = r.hash`,
+      [textArray(values(target.id)), textArray(values(target.hash))],
+    ).catch((error) => {
+      throw withoutValues(error);
+    });
+    const outcomes = [...results];
+    for (const { at } of ours) outcomes[doubtful[at]] = "inserted";
+    return outcomes;
+  }
+
+  return { send, idempotent: options.conflict !== undefined };
+}
+
+/**
+ * Whether the server, or the check before it, refused this row and would take others: data
+ * exceptions, constraints, values of a wrong type, what triggers raise, limits.
+ */
+function isAboutRow(error: unknown): error is PostgresWriteError {
+  return error instanceof PostgresWriteError &&
+    /^(09|2[1237]|38|42804$|44|54|P0)/.test(error.code);
+}
