@@ -1,5 +1,6 @@
 import { checkPassword } from "../../_internal/password.ts";
 import { randomPassword } from "../../workload.ts";
+import { whyUnreadable } from "../cli/files.ts";
 import { ScriptError } from "../cli/run.ts";
 
 /** Passwords of ten letters, the same in every run. */
@@ -68,11 +69,4 @@ function whyUnusable(text: string | undefined): string | undefined {
   } catch (error) {
     return (error as Error).message;
   }
-}
-
-function whyUnreadable(error: unknown): string {
-  if (error instanceof Deno.errors.NotFound) return "there is no such file";
-  if (error instanceof Deno.errors.PermissionDenied) return "it may not be read by this user";
-  if (error instanceof Deno.errors.IsADirectory) return "it is a folder";
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,5 +1,6 @@
 import { Duplex } from "node:stream";
 import { createGunzip } from "node:zlib";
+import { whyUnreadable } from "../cli/files.ts";
 import { ScriptError, UsageError } from "../cli/run.ts";
 import { type Format, FORMATS } from "./pages.ts";
 
@@ -46,7 +47,7 @@ export function formatOf(path: string): Format {
 export async function openInput(path: string): Promise<Input> {
   const name = path === "-" ? "the standard input" : `'${path}'`;
   const failed = (error: unknown) =>
-    new ScriptError(`Cannot read ${name} as ${whyUnreadable(error)}`);
+    new ScriptError(`Cannot read ${name} as ${whyUnusable(error)}`);
   const { stream, size } = await open(path).catch((error) => {
     throw failed(error);
   });
@@ -112,12 +113,9 @@ function unpack(bytes: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
   return ReadableStream.from(bytes).pipeThrough(Duplex.toWeb(gunzip) as TransformStream);
 }
 
-function whyUnreadable(error: unknown): string {
-  if (error instanceof Deno.errors.NotFound) return "there is no such file";
-  if (error instanceof Deno.errors.PermissionDenied) return "it may not be read by this user";
-  if (error instanceof Deno.errors.IsADirectory) return "it is a folder";
-  const { code, message } = error as { code?: unknown; message?: string };
+function whyUnusable(error: unknown): string {
+  const { code } = error as { code?: unknown };
   if (code === "Z_BUF_ERROR") return "it is cut off: a part of the gzip file is missing";
   if (code === "Z_DATA_ERROR") return "it is not a gzip file, or a damaged one";
-  return message ?? String(error);
+  return whyUnreadable(error);
 }
