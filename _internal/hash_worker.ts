@@ -9,8 +9,8 @@ import {
 } from "./hash_protocol.ts";
 
 /**
- * Most milliseconds that a result waits for company. A hash that takes longer is answered at once:
- * nobody waits for the rest of a group, only for the slice of time in which his own was hashed.
+ * Most milliseconds that a result waits for company: in a group of short hashes, those of one such
+ * slice of time are answered together. Nobody waits for the rest of his group, let alone for the next.
  */
 const SLICE = 5;
 
@@ -29,7 +29,7 @@ export function serveIfWorker(): void {
 }
 
 function serve(scope: WorkerScope): void {
-  const waiting = new Map<number, Job>();
+  const groups: Map<number, Job>[] = [];
   let start: Extract<ToWorker, { type: "start" }>;
   let results: [number, JobResult][] = [];
   let working = false;
@@ -37,26 +37,29 @@ function serve(scope: WorkerScope): void {
   scope.addEventListener("message", ({ data }) => {
     // The whole message is kept, as the lifeline in it must stay open.
     if (data.type === "start") start = data;
-    else if (data.type === "group") {
-      for (const job of data.jobs) waiting.set(job.id, job);
-    } else if (waiting.delete(data.id)) results.push([data.id, undefined]);
+    else if (data.type === "group") groups.push(new Map(data.jobs.map((job) => [job.id, job])));
+    else if (groups.some((group) => group.delete(data.id))) results.push([data.id, undefined]);
     if (!working) work();
   });
   scope.postMessage({ type: "ready" });
 
   async function work(): Promise<void> {
     working = true;
+    for (; groups.length > 0; groups.shift()) await workOn(groups[0]);
+    answer();
+    working = false;
+  }
+
+  async function workOn(group: Map<number, Job>): Promise<void> {
     let since = performance.now();
-    for (const [id, job] of waiting) {
-      waiting.delete(id);
+    for (const [id, job] of group) {
+      group.delete(id);
       results.push([id, await run(job, start.settings)]);
       const now = performance.now();
-      if (now - since < SLICE) continue;
+      if (now - since < SLICE && group.size > 0) continue;
       since = now;
       answer();
     }
-    answer();
-    working = false;
   }
 
   function answer(): void {

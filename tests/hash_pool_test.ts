@@ -132,6 +132,20 @@ Deno.test("HashPool answers a long hash before the rest of its group, and short 
   }
 });
 
+Deno.test(
+  "HashPool does not keep a short result until a long hash is done",
+  { ignore },
+  async () => {
+    await using pool = new HashPool({ workers: 1, cost: 12 });
+    const hash = await hashPassword("a", { cost: 4 });
+    await pool.verify("a", hash);
+    const short = pool.verify("a", hash), long = pool.hash("a");
+    assert(await short);
+    assertEquals(pool.inFlight, 1);
+    await long;
+  },
+);
+
 Deno.test("HashPool leaves the thread of the event loop free", { ignore }, async () => {
   await using pool = new HashPool({ workers: 1, cost: 12 });
   await pool.hash("a");
