@@ -43,6 +43,13 @@ export interface Mode {
 /** Longest delay that a batcher takes: such a batch leaves when it is full, or is flushed. */
 const NEVER = 2 ** 31 - 1;
 
+/**
+ * Milliseconds that the rows of a burst wait for company. A request costs processor time too, here
+ * and in the server, and a job is after throughput: with a delay of 0 the pool took 1.04 times as
+ * long as without saving, at cost 8 on two cores, with this 1.00 times.
+ */
+const LINGER = 50;
+
 /** The modes, in the order in which they are told. */
 export const MODES: readonly Mode[] = [
   {
@@ -147,6 +154,7 @@ function startBurst(
   const batcher = new AsyncBatcher(send, {
     ...send.defaults,
     maxItems: batchSize,
+    maxDelay: LINGER,
     onBatch({ duration, outcome }) {
       noteResponse(duration);
       broken ||= outcome !== "saved";
