@@ -12,6 +12,7 @@ Deno.test("mod.ts exports these names and no others", () => {
     "HashPool",
     "HashPoolClosedError",
     "HashWorkerError",
+    "OutcomeError",
     "PostgresWriteError",
     "PushedItemsError",
     "UnknownOutcomeError",
