@@ -15,11 +15,12 @@ import {
   rowsMethod,
   unnestMethod,
 } from "./_internal/postgres_methods.ts";
+import { type ConnectOptions, postgresSocket } from "./_internal/postgres_socket.ts";
 import { readTable, type Table } from "./_internal/postgres_table.ts";
 import { describe } from "./_internal/validate.ts";
 
-export { PostgresWriteError };
-export type { RowOutcome };
+export { postgresSocket, PostgresWriteError };
+export type { ConnectOptions, RowOutcome };
 
 /** A row: a value for each column. `null` is NULL; a column that is missing is an error. */
 export type Row = Record<string, unknown>;
@@ -54,8 +55,8 @@ export interface PostgresWriterOptions {
    * - `"rows"`: a single-row `INSERT` each, all at once. Each row stands alone, and so costs a
    *   transaction: an order of magnitude slower.
    * - `"copy"`: one `COPY`, on a reserved connection. All or nothing, without `conflict`. Worth
-   *   trying with tens of thousands of rows a batch. Give postgres.js a `socket` whose `setNoDelay`
-   *   is on, or each batch waits about 80 ms for the network stack.
+   *   trying with tens of thousands of rows a batch. It needs {@linkcode postgresSocket}, or each
+   *   batch waits about 80 ms for the network stack; and it cannot be used with `fetch_types: false`.
    *
    * @default {"unnest"}
    */
@@ -66,9 +67,22 @@ export interface PostgresWriterOptions {
 export interface PostgresWriter {
   /** Writes one batch. */
   (items: readonly Row[], batch: Batch): Promise<readonly (RowOutcome | Error)[]>;
-  /** Options for the batcher: `new AsyncBatcher(send, { ...send.defaults })`. */
+  /**
+   * Options for the batcher: `new AsyncBatcher(send, { ...send.defaults })`.
+   *
+   * What may pass is tried again for two minutes, with pauses of up to 5 s: a server can be restarted
+   * meanwhile. What was refused because of single rows is split until they stand alone. Where the
+   * writer has a `conflict`, a batch may be sent again whose outcome is unknown; and where that
+   * updates, rows with the same key are saved in the order of adding.
+   */
   readonly defaults: Readonly<
-    Required<Pick<AsyncBatcherOptions<Row>, "maxItems" | "maxInFlight" | "idempotent">>
+    & Required<
+      Pick<
+        AsyncBatcherOptions<Row>,
+        "maxItems" | "maxInFlight" | "idempotent" | "retry" | "isolate"
+      >
+    >
+    & Pick<AsyncBatcherOptions<Row>, "keyOf">
   >;
   /**
    * Reads the table's columns and types from the catalogue, once, and finds what could not work. The
@@ -78,6 +92,8 @@ export interface PostgresWriter {
    */
   check(): Promise<void>;
 }
+
+const RETRY = { maxAttempts: Infinity, minDelay: 100, maxDelay: 5_000, deadline: 120_000 };
 
 /**
  * Makes a send function that writes batches of rows to a table.
@@ -114,6 +130,11 @@ export interface PostgresWriter {
 export function postgresWriter(sql: Sql, options: PostgresWriterOptions): PostgresWriter {
   const { table, columns, conflict, method = "unnest" } = options;
   checkOptions(options);
+  if (method === "copy" && sql.options.fetch_types === false) {
+    throw new TypeError(
+      `Cannot create a writer as the method "copy" reserves connections, which postgres.js cannot open with 'fetch_types: false'`,
+    );
+  }
   const target = conflict?.target ?? [];
   const update = conflict?.action === "update"
     ? conflict.update ?? columns.filter((name) => !target.includes(name))
@@ -161,7 +182,11 @@ export function postgresWriter(sql: Sql, options: PostgresWriterOptions): Postgr
       }
     }
     if (sent.length === 0) return results;
-    const outcomes = await save(cells, batch.signal);
+    const outcomes = await save(cells, batch.signal).catch((error) => {
+      // The table is not what it was: the next batch looks it up again.
+      if (error instanceof PostgresWriteError && /^42/.test(error.code)) plan = undefined;
+      throw error;
+    });
     for (let j = 0; j < sent.length; j++) results[sent[j]] = outcomes[j];
     return results;
   }
@@ -171,9 +196,17 @@ export function postgresWriter(sql: Sql, options: PostgresWriterOptions): Postgr
       maxItems: method === "copy" ? 5_000 : 500,
       maxInFlight: 4,
       idempotent: conflict !== undefined,
+      retry: RETRY,
+      isolate: true,
+      keyOf: update && ((row: Row) => keyOf(row, target)),
     },
     check: async () => void await prepare(),
   });
+}
+
+/** Two ways to write a key, as 7 and 07, are two keys here: which of them wins is left open. */
+function keyOf(row: Row, target: readonly string[]): string {
+  return target.map((name) => String(row?.[name])).join("\0");
 }
 
 function encodeRow({ columns, target }: Table, row: Row): (string | null)[] {
