@@ -95,6 +95,9 @@ export function proxyTest(name: string, fn: (lines: Lines) => Promise<void>): vo
       connect({
         host: "127.0.0.1",
         port: proxy.port,
+        // The driver fetches types with a promise that nobody handles: a connection that breaks
+        // meanwhile ends the program
+        fetch_types: false,
         connection: { search_path: schema },
         ...options,
       });
