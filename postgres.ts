@@ -15,12 +15,12 @@ import {
   rowsMethod,
   unnestMethod,
 } from "./_internal/postgres_methods.ts";
-import { type ConnectOptions, postgresSocket } from "./_internal/postgres_socket.ts";
+import { postgresOptions } from "./_internal/postgres_socket.ts";
 import { readTable, type Table } from "./_internal/postgres_table.ts";
 import { describe } from "./_internal/validate.ts";
 
-export { postgresSocket, PostgresWriteError };
-export type { ConnectOptions, RowOutcome };
+export { postgresOptions, PostgresWriteError };
+export type { RowOutcome };
 
 /** A row: a value for each column. `null` is NULL; a column that is missing is an error. */
 export type Row = Record<string, unknown>;
@@ -55,8 +55,9 @@ export interface PostgresWriterOptions {
    * - `"rows"`: a single-row `INSERT` each, all at once. Each row stands alone, and so costs a
    *   transaction: an order of magnitude slower.
    * - `"copy"`: one `COPY`, on a reserved connection. All or nothing, without `conflict`. Worth
-   *   trying with tens of thousands of rows a batch. It needs {@linkcode postgresSocket}, or each
-   *   batch waits about 80 ms for the network stack; and it cannot be used with `fetch_types: false`.
+   *   trying with tens of thousands of rows a batch, and with the options
+   *   `{ ...postgresOptions, fetch_types: true }`: without the first, each batch waits about 80 ms for
+   *   the network stack, and without the second, postgres.js cannot reserve a connection.
    *
    * @default {"unnest"}
    */
@@ -109,10 +110,10 @@ const RETRY = { maxAttempts: Infinity, minDelay: 100, maxDelay: 5_000, deadline:
  * @example Usage
  * ```ts ignore
  * import { AsyncBatcher } from "@burst/batcher";
- * import { postgresWriter } from "@burst/batcher/postgres";
+ * import { postgresOptions, postgresWriter } from "@burst/batcher/postgres";
  * import postgres from "postgres";
  *
- * const sql = postgres("postgres://localhost/shop");
+ * const sql = postgres("postgres://localhost/shop", { ...postgresOptions });
  * const send = postgresWriter(sql, {
  *   table: "users",
  *   columns: ["id", "hash"],

@@ -20,7 +20,7 @@ Deno.test("mod.ts exports these names and no others", () => {
     "calibrate",
     "hashPassword",
     "hashPasswordSync",
-    "postgresSocket",
+    "postgresOptions",
     "postgresWriter",
     "randomPassword",
     "scryptPassword",
