@@ -7,7 +7,7 @@ import type { Sql } from "postgres";
 import type { Batch } from "./_internal/contract.ts";
 import type { AsyncBatcherOptions } from "./_internal/options.ts";
 import { copyMethod } from "./_internal/postgres_copy.ts";
-import { PostgresWriteError, withoutValues } from "./_internal/postgres_errors.ts";
+import { badRow, PostgresWriteError, withoutValues } from "./_internal/postgres_errors.ts";
 import {
   type ConflictPlan,
   type Method,
@@ -212,21 +212,15 @@ function keyOf(row: Row, target: readonly string[]): string {
 
 function encodeRow({ columns, target }: Table, row: Row): (string | null)[] {
   if (typeof row !== "object" || row === null) {
-    throw new PostgresWriteError(
-      "42804",
-      `Cannot save a row as it must be an object: it is ${describe(row)}`,
-    );
+    throw badRow("42804", `it must be an object: it is ${describe(row)}`);
   }
   const values = columns.map(({ name, encode }) => {
     if (name in row) return encode(row[name]);
-    throw new PostgresWriteError("42703", `Cannot save a row as column '${name}' is missing in it`);
+    throw badRow("42703", `column '${name}' is missing in it`);
   });
   for (const column of target) {
     if (values[columns.indexOf(column)] !== null) continue;
-    throw new PostgresWriteError(
-      "23502",
-      `Cannot save a row as column '${column.name}' is part of the key and must not be null`,
-    );
+    throw badRow("23502", `column '${column.name}' is part of the key and must not be null`);
   }
   return values;
 }

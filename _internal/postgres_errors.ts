@@ -118,6 +118,12 @@ const MEANINGS: readonly {
   },
 ];
 
+/** What does not follow from the code of an error. */
+interface WriteErrorOptions {
+  readonly sent?: boolean;
+  readonly isolable?: boolean;
+}
+
 /** The fields of a server's error that name things and show no values. */
 const FIELDS = ["severity", "schema_name", "table_name", "column_name", "constraint_name"] as const;
 
@@ -162,34 +168,42 @@ export class PostgresWriteError extends OutcomeError {
    *
    * @param code The SQLSTATE or the driver's code.
    * @param message What could not be done, and why.
-   * @param options `sent: false` where the rows are known not to have been sent.
+   * @param options `sent: false` where the rows are known not to have been sent, and `isolable`
+   * where it does not follow from the code.
    */
-  constructor(code: string, message: string, options: { sent?: boolean } = {}) {
-    const { outcome, retryable, isolable } = meaningOf(code);
+  constructor(code: string, message: string, options: WriteErrorOptions = {}) {
+    const { outcome, retryable, isolable } = entryOf(code)?.meaning ?? REFUSED;
     super(options.sent === false ? "failed" : outcome, message);
     this.name = "PostgresWriteError";
     this.code = code;
     this.retryable = retryable;
-    this.isolable = isolable;
+    this.isolable = options.isolable ?? isolable;
   }
 }
 
-function meaningOf(code: string): Meaning {
-  return MEANINGS.find((one) => one.code.test(code))?.meaning ?? REFUSED;
+function entryOf(code: string) {
+  return MEANINGS.find((one) => one.code.test(code));
+}
+
+/** Of a row that cannot be written, found before it is sent. */
+export function badRow(code: string, why: string): PostgresWriteError {
+  return new PostgresWriteError(code, `Cannot save a row as ${why}`, { isolable: true });
 }
 
 /** What the driver rejected with, without the values that it carries. */
-export function withoutValues(error: unknown, options?: { sent?: boolean }): unknown {
+export function withoutValues(error: unknown, options?: WriteErrorOptions): unknown {
   if (error instanceof PostgresWriteError || !(error instanceof Error)) return error;
   const { code, message, routine } = error as Error & { code?: unknown; routine?: unknown };
   // Without a code it is neither from the server nor from the driver, but a mistake in a program.
   if (typeof code !== "string") return error;
   // Row security refuses a row with the code of a user who may not use the table.
   const isRowSecurity = code === "42501" && routine === "ExecWithCheckOptions";
-  const advice = isRowSecurity ? undefined : MEANINGS.find((one) => one.code.test(code))?.advice;
+  const advice = isRowSecurity ? undefined : entryOf(code)?.advice;
   const shown = code.startsWith("22") ? withoutQuotes(message) : message;
-  const safe = new PostgresWriteError(code, advice ? `${shown}: ${advice}` : shown, options);
-  if (isRowSecurity) Object.defineProperty(safe, "isolable", { value: true, enumerable: true });
+  const safe = new PostgresWriteError(code, advice ? `${shown}: ${advice}` : shown, {
+    ...options,
+    ...isRowSecurity && { isolable: true },
+  });
   for (const field of FIELDS) {
     const value = (error as unknown as Record<string, unknown>)[field];
     if (typeof value === "string") Object.defineProperty(safe, field, { value, enumerable: true });
