@@ -1,0 +1,18 @@
+import { burst, burstOnAllConnections } from "./burst.ts";
+import { dataloader } from "./dataloader.ts";
+import { handWritten } from "./hand_written.ts";
+import { pacer } from "./pacer.ts";
+import type { Peer } from "./peer.ts";
+import { pLimiter } from "./p_limit.ts";
+import { pQueue } from "./p_queue.ts";
+
+/** All that are compared. The first is what the others are measured against. */
+export const PEERS: readonly Peer[] = [
+  burst,
+  burstOnAllConnections,
+  handWritten,
+  dataloader,
+  pacer,
+  pLimiter,
+  pQueue,
+];
