@@ -17,6 +17,14 @@ export const burstOnAllConnections: Peer = {
   start: (sink) => start(sink, { maxInFlight: CONNECTIONS }),
 };
 
+/** The batcher alone: all else is as the others have it. */
+export const burstWithTheirStatement: Peer = {
+  name: "Burst, the others' INSERT",
+  setup: "the same with the statement of the others in place of `postgresWriter`",
+  batches: true,
+  start: burstOnAllConnections.start,
+};
+
 function start<T>(sink: Sink<T>, options: AsyncBatcherOptions<T>): (row: T) => Promise<unknown> {
   const batcher = new AsyncBatcher<T, unknown>(
     (rows, batch) => sink.saveMany(rows, batch),

@@ -9,7 +9,7 @@
 import { cpus } from "node:os";
 import { helpText, list, parseFlags, text, toggle } from "../../scripts/cli/flags.ts";
 import { Progress } from "../../scripts/cli/progress.ts";
-import { runScript, UsageError } from "../../scripts/cli/run.ts";
+import { runScript, ScriptError, UsageError } from "../../scripts/cli/run.ts";
 import { type Database, openDatabase } from "../../scripts/database/connect.ts";
 import { COUNTS } from "./cost.ts";
 import { INTERVAL } from "./latency.ts";
@@ -23,7 +23,7 @@ const PARTS = ["cost", "saves", "latency"] as const;
 type Part = typeof PARTS[number];
 
 /** How often what is measured; small counts are over so soon that one run says little. */
-const ROUNDS = { 1_000: 200, 16_000: 40, 100_000: 7, 1_000_000: 3, saves: 9, latency: 7 };
+const ROUNDS = { 1_000: 100, 16_000: 20, 100_000: 5, 1_000_000: 3, saves: 7, latency: 7 };
 
 /** Rows of a run of the last part. */
 const RARE_ROWS = 150;
@@ -77,6 +77,11 @@ async function main(signal: AbortSignal): Promise<void> {
   );
   console.log(formatComparison(PEERS, columns));
   if (parts.includes("latency")) console.log(`\nAdd to commit: a row every ${INTERVAL} ms.`);
+  if (columns.some(({ results }) => [...results.values()].some(({ wrong }) => wrong > 0))) {
+    throw new ScriptError(
+      "Cannot trust all of these figures as rows were lost or doubled: see those marked †",
+    );
+  }
 }
 
 async function compareCost(quick: boolean, hooks: Hooks): Promise<Column[]> {

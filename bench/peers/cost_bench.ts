@@ -6,12 +6,12 @@
  * ```
  */
 import { addAll, COUNTS } from "./cost.ts";
-import { burst, burstOnAllConnections } from "./burst.ts";
-import { PEERS } from "./peers.ts";
+import { burst } from "./burst.ts";
+import { needsDatabase, PEERS } from "./peers.ts";
 
 for (const count of COUNTS) {
   for (const peer of PEERS) {
-    if (peer === burstOnAllConnections) continue; // there are none
+    if (needsDatabase(peer)) continue;
     Deno.bench({
       name: `${peer.name}, ${count.toLocaleString("en")}`,
       group: `${count.toLocaleString("en")} items`,

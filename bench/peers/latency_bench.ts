@@ -5,13 +5,12 @@
  * deno task --cwd bench/peers bench latency_bench.ts
  * ```
  */
-import { openDatabase } from "../../scripts/database/connect.ts";
 import { burst } from "./burst.ts";
 import { INTERVAL } from "./latency.ts";
 import { PEERS } from "./peers.ts";
-import { createTable, makeRows } from "./table.ts";
+import { createTableOnOwnServer, makeRows } from "./table.ts";
 
-const table = await createTable(await openDatabase({}));
+const table = await createTableOnOwnServer();
 const [row] = makeRows(1);
 
 for (const peer of PEERS) {

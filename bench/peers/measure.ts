@@ -1,9 +1,8 @@
 import { median, quantile } from "../../scripts/bench/statistics.ts";
-import { burstOnAllConnections } from "./burst.ts";
 import { addAll } from "./cost.ts";
 import { timeEach } from "./latency.ts";
 import { type Peer, WAIT } from "./peer.ts";
-import { PEERS } from "./peers.ts";
+import { needsDatabase, PEERS } from "./peers.ts";
 import { saveAll } from "./saves.ts";
 import { makeRows, type Table } from "./table.ts";
 
@@ -42,8 +41,7 @@ const SLOW = 5_000;
 /** What an item costs in the peer itself, with a sink that does nothing. */
 export async function measureCost(count: number, rounds: number, hooks: Hooks): Promise<Column> {
   const items = count.toLocaleString("en");
-  // There are no connections here.
-  const peers = PEERS.filter((peer) => peer !== burstOnAllConnections);
+  const peers = PEERS.filter((peer) => !needsDatabase(peer));
   const [column] = await interleave(`${items} items`, peers, rounds, hooks, async (peer) => {
     // What the one before has left behind is not for this one to clear away.
     if (count >= 100_000) collectGarbage();

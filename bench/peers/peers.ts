@@ -1,4 +1,4 @@
-import { burst, burstOnAllConnections } from "./burst.ts";
+import { burst, burstOnAllConnections, burstWithTheirStatement } from "./burst.ts";
 import { dataloader } from "./dataloader.ts";
 import { handWritten } from "./hand_written.ts";
 import { pacer } from "./pacer.ts";
@@ -10,9 +10,15 @@ import { pQueue } from "./p_queue.ts";
 export const PEERS: readonly Peer[] = [
   burst,
   burstOnAllConnections,
+  burstWithTheirStatement,
   handWritten,
   dataloader,
   pacer,
   pLimiter,
   pQueue,
 ];
+
+/** Whether it differs from another of them only where there is a database. */
+export function needsDatabase(peer: Peer): boolean {
+  return peer === burstOnAllConnections || peer === burstWithTheirStatement;
+}

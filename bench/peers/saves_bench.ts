@@ -5,13 +5,12 @@
  * deno task --cwd bench/peers bench saves_bench.ts
  * ```
  */
-import { openDatabase } from "../../scripts/database/connect.ts";
 import { burst } from "./burst.ts";
 import { PEERS } from "./peers.ts";
 import { CALLERS, ROWS, saveAll } from "./saves.ts";
-import { createTable, makeRows } from "./table.ts";
+import { createTableOnOwnServer, makeRows } from "./table.ts";
 
-const table = await createTable(await openDatabase({}));
+const table = await createTableOnOwnServer();
 const rows = makeRows(ROWS);
 
 for (const callers of [CALLERS, ROWS]) {

@@ -1,5 +1,6 @@
 import { postgresWriter } from "../../postgres.ts";
-import type { Database } from "../../scripts/database/connect.ts";
+import { type Database, openDatabase } from "../../scripts/database/connect.ts";
+import { startEmbeddedServer } from "../../scripts/database/embedded.ts";
 import { burst, burstOnAllConnections } from "./burst.ts";
 import { CONNECTIONS, type Peer, type Sink } from "./peer.ts";
 
@@ -12,7 +13,7 @@ export interface Row {
 
 /** A table that all peers fill, one after the other. */
 export interface Table extends AsyncDisposable {
-  /** Starts a peer that saves to the table. */
+  /** Starts a peer that saves to the table: ours with `postgresWriter`. */
   start(peer: Peer): (row: Row) => Promise<unknown>;
   clear(): Promise<void>;
   /** How many of these rows are not in the table, or more than once. */
@@ -28,7 +29,7 @@ export function makeRows(count: number): Row[] {
 }
 
 /** Creates the table, which is dropped in the end. */
-export async function createTable({ sql }: Database): Promise<Table> {
+export async function createTable({ sql }: Pick<Database, "sql">): Promise<Table> {
   const name = `burst_peers_${crypto.randomUUID().slice(0, 8)}`;
   // No key: a row that is saved twice is to be found, and not refused.
   await sql`create table ${sql(name)} (id integer not null, hash text not null)`;
@@ -59,4 +60,10 @@ export async function createTable({ sql }: Database): Promise<Table> {
     },
     [Symbol.asyncDispose]: async () => void await sql`drop table ${sql(name)}`,
   };
+}
+
+/** For `deno bench`, which has no end at which the table could be dropped: its server goes instead. */
+export async function createTableOnOwnServer(): Promise<Table> {
+  const { url } = await startEmbeddedServer();
+  return await createTable(await openDatabase({ url }));
 }
