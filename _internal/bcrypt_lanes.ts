@@ -10,8 +10,9 @@ import {
 import { piFraction } from "./pi.ts";
 
 /**
- * Most passwords that are hashed at once. At cost 8 on a quiet core, one lane took 16.5 ms a hash, two
- * 9.7, three 7.3, four 6.6, five 7.0 and six 10: see `bench/lanes_bench.ts`.
+ * Most passwords that are hashed at once. At cost 8 on a quiet core, one lane took 16.6 ms a hash, two
+ * 9.7, three 7.4, four 6.6, five 6.8 and six 10. While the core was shared with another busy machine,
+ * it was 18, 12, 13, 14.5 and 15.5: there two would do. See `bench/lanes_bench.ts`.
  */
 export const MAX_LANES = 4;
 

@@ -42,20 +42,21 @@ const EXPAND_KEY = 0;
  * Assembles bcrypt for so many lanes, as "A Future-Adaptable Password Scheme" (Provos and Mazières,
  * 1999) has it: EksBlowfishSetup is `start()` and 2 ** cost `rounds()`.
  *
- * Why lanes: a round of Blowfish looks up four words at places that the round before gives. That is a
- * chain of about a dozen cycles, in which a processor could do four times the work. Several passwords
- * at once, a round of each in turn, give it that work, although the code knows nothing of it: it looks
- * ahead over some 200 instructions. More than four lanes do not fit into the sixteen registers.
+ * Why lanes: a round of Blowfish looks up four words, at places that the round before gives. That is a
+ * chain of eleven cycles, in which a processor could do three times the work. Several passwords at
+ * once, a round of each in turn, give it that work: it looks ahead over some 200 instructions.
  *
  * Why the loads look as they do: every table of every lane is at a constant offset, so that an index
- * needs a shift and a mask, and no addition. V8 compiles `i32.load` with its own check of the bounds,
- * as Deno does not have it use the processor's, and that is a quarter of the time: at cost 8, 6.7 ms a
- * hash against 5.0 ms with the flag `--no-wasm-bounds-checks`, which is not for us to set. A constant
- * address is not checked, and folded into the `xor`. So P is read from memory all the time: in locals
- * it took 6 % longer, as they do not fit into registers. What did not help either: indices of two
- * tables out of one mask (+2 %), shifts by a variable (+11 %), bytes out of memory instead of shifts
- * (+13 % and more), vectors of SIMD for the sums (+8 %), S-boxes with the sign changed, so that sums
- * are differences and the loads folded (0 %), arrays of WasmGC (+20 %).
+ * takes a shift and a mask, and no addition. Each such load is checked, with a comparison of its own,
+ * as V8 leaves that to the processor only where its host has asked for it, and Deno has not: that is a
+ * quarter of the time (4.9 ms a hash of cost 8 instead of 6.6, with V8's flag not to check, which is
+ * not for us to set). A constant address is not checked, and folded into the `xor`: so P is read from
+ * memory each time. In locals it took 6 % longer, as there are not registers enough.
+ *
+ * What was tried besides, on a quiet core, with four lanes: the indices of two tables out of one mask
+ * (5 % longer), S-boxes with their signs changed, so that loads fold into differences (6 %), shifts by
+ * a variable (11 %), rounds in a loop of four (15 %), vectors for indices and sums (14 %), tables in
+ * arrays of WasmGC (24 %), bytes of the index out of memory (30 % and more).
  */
 export function assembleBcrypt(lanes: number): Uint8Array<ArrayBuffer> {
   const block = encipher(lanes);

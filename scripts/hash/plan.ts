@@ -1,3 +1,4 @@
+import { engine } from "../cli/engine.ts";
 import { choice, integer, list, type parseFlags, text, toggle } from "../cli/flags.ts";
 import { UsageError } from "../cli/run.ts";
 import { formatOf } from "./input.ts";
@@ -25,6 +26,7 @@ export const FLAGS = {
     max: 31,
   }),
   workers: integer("threads that hash", navigator.hardwareConcurrency, { max: 1_000 }),
+  engine: engine("what hashes"),
   rejects: text(
     "FILE",
     "where to tell of rows that cannot be used; CSV if it ends in .csv, or NDJSON",
