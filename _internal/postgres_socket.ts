@@ -6,17 +6,48 @@ export interface ConnectOptions {
   readonly port: readonly number[];
   readonly path?: string | false;
   readonly target_session_attrs?: string;
+  readonly sslnegotiation?: string | null;
   readonly socket?: (options: ConnectOptions) => Socket | Promise<Socket>;
 }
 
 /** The open sockets of each postgres.js instance, known by its options. */
 const SOCKETS = new WeakMap<object, { readonly open: Set<Socket>; host: number }>();
 
+/** A socket that keeps postgres.js from losing statements when it breaks. */
+class SteadySocket extends Socket {
+  #error: unknown;
+
+  /**
+   * Tells of an error only when it is closed. The driver takes statements in between, never answers
+   * them, and takes the next connection's greeting for the answer.
+   */
+  override emit(event: string | symbol, ...args: unknown[]): boolean {
+    if (event === "error") this.#error = args[0];
+    if (event === "error" && !this.closed) return true;
+    if (event === "close" && this.#error !== undefined) super.emit("error", this.#error);
+    // deno-lint-ignore no-explicit-any -- as the types of Node.js have it
+    return super.emit(event as any, ...args);
+  }
+
+  /**
+   * Closes the connection if the driver does not speak first. One whose last connection was closed in
+   * the turn of a statement waits for ever for its turn to write, and collects what it wants to
+   * write until that is 1 kB: some tries later it gets there.
+   */
+  expectGreeting(): void {
+    this.once("connect", () =>
+      setImmediate(() => {
+        if (this.bytesWritten === 0) this.destroy();
+      }));
+  }
+}
+
 /** Opens a socket for a postgres.js instance, and remembers it. */
 function openSocket(options: ConnectOptions): Socket {
   const sockets = SOCKETS.get(options) ?? { open: new Set(), host: 0 };
   SOCKETS.set(options, sockets);
-  const socket = new Socket();
+  const socket = new SteadySocket();
+  if (options.sslnegotiation !== "direct") socket.expectGreeting();
   socket.setNoDelay(true);
   sockets.open.add(socket);
   socket.once("close", () => sockets.open.delete(socket));
