@@ -11,10 +11,12 @@ export interface ConnectOptions {
 }
 
 /** The open sockets of each postgres.js instance, known by its options. */
-const SOCKETS = new WeakMap<object, { readonly open: Set<Socket>; host: number }>();
+const SOCKETS = new WeakMap<object, { readonly open: Set<SteadySocket>; host: number }>();
 
 /** A socket that keeps postgres.js from losing statements when it breaks. */
 class SteadySocket extends Socket {
+  /** When something came last, in milliseconds of the monotonic clock. */
+  heardAt: number = performance.now();
   #error: unknown;
 
   /**
@@ -22,6 +24,7 @@ class SteadySocket extends Socket {
    * them, and takes the next connection's greeting for the answer.
    */
   override emit(event: string | symbol, ...args: unknown[]): boolean {
+    if (event === "data") this.heardAt = performance.now();
     if (event === "error") this.#error = args[0];
     if (event === "error" && !this.closed) return true;
     if (event === "close" && this.#error !== undefined) super.emit("error", this.#error);
@@ -69,8 +72,9 @@ function openSocket(options: ConnectOptions): Socket {
  * - `socket`: a connection that a firewall has dropped, or whose server hangs, looks healthy from this
  *   side for a quarter of an hour, and the driver cannot close it: it stays in the pool, and every
  *   statement that goes down it is lost. With this, `postgresWriter` resets it a second after a batch
- *   has run into its `timeout`: every connection of the instance on which nothing has come since the
- *   batch was sent. So give statements that take longer than `timeout` an instance of their own.
+ *   has run into its `timeout`: every connection of the instance on which nothing has come since,
+ *   nor in the last three quarters of that time. So give statements that take longer than half of
+ *   `timeout` an instance of their own.
  *   Small packets leave at once (`TCP_NODELAY`), which makes COPY fast.
  * - `backoff`: at most 1 s between two attempts to connect. By default, all connections of a pool
  *   wait 10 to 20 s after one restart of the server.
@@ -97,14 +101,19 @@ export const postgresOptions: Readonly<{
   fetch_types: false,
 };
 
-/** Resets those of an instance's sockets on which nothing comes from now until it is called. */
+/**
+ * Resets those of an instance's sockets on which nothing comes from now until it is called, but for
+ * the first quarter of the time: a statement may have more than one answer.
+ */
 export function silenceDetector(options: object): (() => void) | undefined {
   const sockets = SOCKETS.get(options);
   if (sockets === undefined) return undefined;
-  const before = [...sockets.open].map((socket) => [socket, socket.bytesRead] as const);
+  const before = [...sockets.open];
+  const start = performance.now();
   return () => {
-    for (const [socket, bytes] of before) {
-      if (sockets.open.has(socket) && socket.bytesRead === bytes) socket.resetAndDestroy();
+    const limit = start + (performance.now() - start) / 4;
+    for (const socket of before) {
+      if (sockets.open.has(socket) && socket.heardAt < limit) socket.resetAndDestroy();
     }
   };
 }
