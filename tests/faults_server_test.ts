@@ -47,12 +47,12 @@ function canMount(): boolean {
   return can;
 }
 
-/** Connections that survive it when others are broken while they are opened, see `fetch_types`. */
+/** Connections that survive it when others are broken, as is recommended. */
 function connectTo(
   { address }: MortalServer,
   options: Parameters<typeof connect>[0] = {},
 ): ReturnType<typeof connect> {
-  return connect({ ...address, fetch_types: false, ...options });
+  return connect({ ...address, ...postgresOptions, ...options });
 }
 
 /** Connects until the server refuses. */
@@ -202,7 +202,7 @@ serverTest("AsyncBatcher calls rows unknown where the server is frozen", async (
 
 serverTest("AsyncBatcher saves rows when a frozen server goes on", async (server, sql) => {
   await sql.unsafe(WITH_KEY);
-  await using own = await connectTo(server, { ...postgresOptions });
+  await using own = await connectTo(server);
   const refused = Promise.withResolvers<void>();
   const { batcher, reports } = await prepare(own, { conflict: IGNORE }, {
     maxItems: 20,
@@ -248,7 +248,7 @@ serverTest("AsyncBatcher saves rows when there is room on the disk again", async
   await Deno.chown(`${disk.path}/data`, uid, gid);
   await sql.unsafe(`create tablespace small location '${disk.path}/data'`);
   await sql.unsafe(`${WITHOUT_KEY} tablespace small`);
-  await using own = await connectTo(server, { ...postgresOptions });
+  await using own = await connectTo(server);
   const full = Promise.withResolvers<void>();
   const { batcher, reports } = await prepare(own, {}, {
     maxItems: 100,

@@ -60,6 +60,7 @@ proxyTest(
     connection.resume();
     assertEquals(tally(await saving).saved, 10);
     await assertUsable(via);
+    await assertContract(sql, await saving);
   },
 );
 
@@ -73,7 +74,9 @@ proxyTest(
     await send.check();
     const batcher = new AsyncBatcher(send, { ...send.defaults, timeout: 200, retry: RETRY });
     for (const connection of proxy.connections) connection.stall();
-    assertEquals(tally(await saveAll(batcher, range(10))).saved, 10);
+    const endings = await saveAll(batcher, range(10));
+    assertEquals(tally(endings).saved, 10);
     await assertUsable(via);
+    await assertContract(sql, endings);
   },
 );
