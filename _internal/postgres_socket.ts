@@ -6,6 +6,7 @@ export interface ConnectOptions {
   readonly port: readonly number[];
   readonly path?: string | false;
   readonly target_session_attrs?: string;
+  readonly ssl?: unknown;
   readonly sslnegotiation?: string | null;
   readonly socket?: (options: ConnectOptions) => Socket | Promise<Socket>;
 }
@@ -15,16 +16,27 @@ const SOCKETS = new WeakMap<object, { readonly open: Set<SteadySocket>; host: nu
 
 /** A socket that keeps postgres.js from losing statements when it breaks. */
 class SteadySocket extends Socket {
-  /** When something came last, in milliseconds of the monotonic clock. */
-  heardAt: number = performance.now();
+  /** Whether what comes passes through the socket itself: with TLS, it only counts the bytes. */
+  readonly #isPlain: boolean;
+  #heardAt = performance.now();
   #error: unknown;
+
+  constructor({ ssl }: ConnectOptions) {
+    super();
+    this.#isPlain = !ssl;
+  }
+
+  /** Whether it is known that nothing has come since a time of the monotonic clock. */
+  isSilentSince(time: number): boolean {
+    return this.#isPlain && this.#heardAt < time;
+  }
 
   /**
    * Tells of an error only when it is closed. The driver takes statements in between, never answers
    * them, and takes the next connection's greeting for the answer.
    */
   override emit(event: string | symbol, ...args: unknown[]): boolean {
-    if (event === "data") this.heardAt = performance.now();
+    if (event === "data") this.#heardAt = performance.now();
     if (event === "error") this.#error = args[0];
     if (event === "error" && !this.closed) return true;
     if (event === "close" && this.#error !== undefined) super.emit("error", this.#error);
@@ -49,7 +61,7 @@ class SteadySocket extends Socket {
 function openSocket(options: ConnectOptions): Socket {
   const sockets = SOCKETS.get(options) ?? { open: new Set(), host: 0 };
   SOCKETS.set(options, sockets);
-  const socket = new SteadySocket();
+  const socket = new SteadySocket(options);
   if (options.sslnegotiation !== "direct") socket.expectGreeting();
   socket.setNoDelay(true);
   sockets.open.add(socket);
@@ -102,18 +114,20 @@ export const postgresOptions: Readonly<{
 };
 
 /**
- * Resets those of an instance's sockets on which nothing comes from now until it is called, but for
- * the first quarter of the time: a statement may have more than one answer.
+ * Resets those of an instance's sockets on which nothing comes from now until it is called. Without
+ * TLS, what comes in the first quarter of that time does not count: a statement may have more than
+ * one answer.
  */
 export function silenceDetector(options: object): (() => void) | undefined {
   const sockets = SOCKETS.get(options);
   if (sockets === undefined) return undefined;
-  const before = [...sockets.open];
+  const before = [...sockets.open].map((socket) => [socket, socket.bytesRead] as const);
   const start = performance.now();
   return () => {
     const limit = start + (performance.now() - start) / 4;
-    for (const socket of before) {
-      if (sockets.open.has(socket) && socket.heardAt < limit) socket.resetAndDestroy();
+    for (const [socket, bytes] of before) {
+      const isSilent = socket.bytesRead === bytes || socket.isSilentSince(limit);
+      if (sockets.open.has(socket) && isSilent) socket.resetAndDestroy();
     }
   };
 }
