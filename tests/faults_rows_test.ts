@@ -136,7 +136,7 @@ proxyTest("AsyncBatcher finds the bad rows while connections break", async (line
     [999, "23502"],
   ]);
   let broken = 0;
-  for (const connection of proxy.connections) connection.toClient.dropAfter(3_000, "reset");
+  for (const { toServer } of proxy.connections) toServer.dropAfter(2_000, "reset"); // within a batch
   proxy.onOpen = ({ toServer, toClient }) => {
     const lane = broken % 2 ? toServer : toClient;
     lane.dropAfter(2_000 + Math.random() * 10_000, broken++ % 3 ? "cut" : "reset");
