@@ -47,13 +47,16 @@ async function copy(
   { statement, lines, signal }: { statement: string; lines: string; signal: AbortSignal },
 ): Promise<boolean> {
   const query = reserved.unsafe(statement);
-  const unwatch = watch(sql, query as Statement, signal);
+  let unwatch = watch(sql, query as Statement, signal);
   try {
     const stream = await query.writable().catch((error) => {
       const safe = withoutValues(error);
       if (safe instanceof PostgresWriteError && safe.severity === "ERROR") reserved.release();
       throw safe;
     });
+    // For the driver it has ended now.
+    unwatch();
+    unwatch = watch(sql, { state: (query as Statement).state, active: true }, signal);
     const [sent, broken] = [Promise.withResolvers<void>(), Promise.withResolvers<never>()];
     let saved = false;
     stream.on("error", broken.reject);

@@ -23,6 +23,9 @@ export type Method = (
   signal: AbortSignal,
 ) => Promise<readonly (RowOutcome | Error)[]>;
 
+/** Rows in the driver's own bytes, and how many the server counted. */
+type Answer = { readonly count: number | null } & readonly Uint8Array[][];
+
 const OUTCOMES: Record<string, RowOutcome> = { i: "inserted", u: "updated", s: "skipped" };
 
 /** One statement of one shape for every batch size: `insert … select … from unnest(…)`. */
@@ -71,12 +74,17 @@ async function run(
   statement: string,
   parameters: readonly (string | null)[],
   signal: AbortSignal,
-): Promise<{ readonly count: number } & readonly Uint8Array[][]> {
+): Promise<Answer> {
   if (signal.aborted) throw new PostgresWriteError("57014", "Cannot save rows that were aborted");
   const query = sql.unsafe(statement, [...parameters], { prepare: true }).raw();
   const release = watch(sql, query as Statement, signal);
   try {
-    return await query as unknown as { readonly count: number } & readonly Uint8Array[][];
+    const result = await query as unknown as Answer;
+    // The driver takes the greeting of a new connection for the answer to what the last one lost.
+    if (result.count !== null) return result;
+    throw new UnknownOutcomeError(
+      "Cannot tell whether rows were saved as the connection broke before the answer",
+    );
   } catch (error) {
     throw await afterClosing(withoutValues(error));
   } finally {

@@ -6,17 +6,63 @@ export interface ConnectOptions {
   readonly port: readonly number[];
   readonly path?: string | false;
   readonly target_session_attrs?: string;
+  readonly ssl?: unknown;
+  readonly sslnegotiation?: string | null;
   readonly socket?: (options: ConnectOptions) => Socket | Promise<Socket>;
 }
 
 /** The open sockets of each postgres.js instance, known by its options. */
-const SOCKETS = new WeakMap<object, { readonly open: Set<Socket>; host: number }>();
+const SOCKETS = new WeakMap<object, { readonly open: Set<SteadySocket>; host: number }>();
+
+/** A socket that keeps postgres.js from losing statements when it breaks. */
+class SteadySocket extends Socket {
+  /** Whether what comes passes through the socket itself: with TLS, it only counts the bytes. */
+  readonly #isPlain: boolean;
+  #heardAt = performance.now();
+  #error: unknown;
+
+  constructor({ ssl }: ConnectOptions) {
+    super();
+    this.#isPlain = !ssl;
+  }
+
+  /** Whether it is known that nothing has come since a time of the monotonic clock. */
+  isSilentSince(time: number): boolean {
+    return this.#isPlain && this.#heardAt < time;
+  }
+
+  /**
+   * Tells of an error only when it is closed. The driver takes statements in between, never answers
+   * them, and takes the next connection's greeting for the answer.
+   */
+  override emit(event: string | symbol, ...args: unknown[]): boolean {
+    if (event === "data") this.#heardAt = performance.now();
+    if (event === "error") this.#error = args[0];
+    if (event === "error" && !this.closed) return true;
+    if (event === "close" && this.#error !== undefined) super.emit("error", this.#error);
+    // deno-lint-ignore no-explicit-any -- as the types of Node.js have it
+    return super.emit(event as any, ...args);
+  }
+
+  /**
+   * Closes the connection if the driver does not speak first. One whose last connection was closed in
+   * the turn of a statement waits for ever for its turn to write, and collects what it wants to
+   * write until that is 1 kB: some tries later it gets there.
+   */
+  expectGreeting(): void {
+    this.once("connect", () =>
+      setImmediate(() => {
+        if (this.bytesWritten === 0) this.destroy();
+      }));
+  }
+}
 
 /** Opens a socket for a postgres.js instance, and remembers it. */
 function openSocket(options: ConnectOptions): Socket {
   const sockets = SOCKETS.get(options) ?? { open: new Set(), host: 0 };
   SOCKETS.set(options, sockets);
-  const socket = new Socket();
+  const socket = new SteadySocket(options);
+  if (options.sslnegotiation !== "direct") socket.expectGreeting();
   socket.setNoDelay(true);
   sockets.open.add(socket);
   socket.once("close", () => sockets.open.delete(socket));
@@ -38,8 +84,9 @@ function openSocket(options: ConnectOptions): Socket {
  * - `socket`: a connection that a firewall has dropped, or whose server hangs, looks healthy from this
  *   side for a quarter of an hour, and the driver cannot close it: it stays in the pool, and every
  *   statement that goes down it is lost. With this, `postgresWriter` resets it a second after a batch
- *   has run into its `timeout`: every connection of the instance on which nothing has come since the
- *   batch was sent. So give statements that take longer than `timeout` an instance of their own.
+ *   has run into its `timeout`: every connection of the instance on which nothing has come since,
+ *   nor in the last three quarters of that time. So give statements that take longer than half of
+ *   `timeout` an instance of their own.
  *   Small packets leave at once (`TCP_NODELAY`), which makes COPY fast.
  * - `backoff`: at most 1 s between two attempts to connect. By default, all connections of a pool
  *   wait 10 to 20 s after one restart of the server.
@@ -66,14 +113,21 @@ export const postgresOptions: Readonly<{
   fetch_types: false,
 };
 
-/** Resets those of an instance's sockets on which nothing comes from now until it is called. */
+/**
+ * Resets those of an instance's sockets on which nothing comes from now until it is called. Without
+ * TLS, what comes in the first quarter of that time does not count: a statement may have more than
+ * one answer.
+ */
 export function silenceDetector(options: object): (() => void) | undefined {
   const sockets = SOCKETS.get(options);
   if (sockets === undefined) return undefined;
   const before = [...sockets.open].map((socket) => [socket, socket.bytesRead] as const);
+  const start = performance.now();
   return () => {
+    const limit = start + (performance.now() - start) / 4;
     for (const [socket, bytes] of before) {
-      if (sockets.open.has(socket) && socket.bytesRead === bytes) socket.resetAndDestroy();
+      const isSilent = socket.bytesRead === bytes || socket.isSilentSince(limit);
+      if (sockets.open.has(socket) && isSilent) socket.resetAndDestroy();
     }
   };
 }

@@ -33,7 +33,8 @@ export function watch(sql: Sql, statement: Statement, signal: AbortSignal): () =
       else if (statement.state) terminate(sql, statement.state.pid);
     }, PATIENCE);
   };
-  signal.addEventListener("abort", stop);
+  if (signal.aborted) stop();
+  else signal.addEventListener("abort", stop);
   return () => {
     signal.removeEventListener("abort", stop);
     clearTimeout(timer);

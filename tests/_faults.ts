@@ -87,8 +87,15 @@ export interface Lines {
   connect(options: Parameters<typeof connect>[0]): ReturnType<typeof connect>;
 }
 
-/** A test with a schema of its own and a proxy in front of the server; `via` has one connection. */
-export function proxyTest(name: string, fn: (lines: Lines) => Promise<void>): void {
+/**
+ * A test with a schema of its own and a proxy in front of the server; `via` has one connection, and
+ * these options.
+ */
+export function proxyTest(
+  name: string,
+  fn: (lines: Lines) => Promise<void>,
+  viaOptions: Parameters<typeof connect>[0] = {},
+): void {
   databaseTest(name, async (sql, schema) => {
     await using proxy = await FaultProxy.start(sql.options.host[0], sql.options.port[0]);
     const connectVia = (options: Parameters<typeof connect>[0]) =>
@@ -101,7 +108,7 @@ export function proxyTest(name: string, fn: (lines: Lines) => Promise<void>): vo
         connection: { search_path: schema },
         ...options,
       });
-    await using via = await connectVia({ max: 1 });
+    await using via = await connectVia({ max: 1, ...viaOptions });
     await fn({ sql, via, proxy, connect: connectVia });
   });
 }

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import type { Sql } from "postgres";
 import { AsyncBatcher, type AsyncBatcherOptions, type BatchReport } from "../batcher.ts";
-import { type PostgresWriteError, postgresWriter, type Row } from "../postgres.ts";
+import { postgresOptions, type PostgresWriteError, postgresWriter, type Row } from "../postgres.ts";
 import { allowed, connect } from "./_database.ts";
 import {
   assertContract,
@@ -23,11 +23,11 @@ const RETRY = { maxAttempts: Infinity, minDelay: 5, maxDelay: 50 };
 function serverTest(
   name: string,
   fn: (server: MortalServer, sql: Sql) => Promise<void>,
-  settings: Record<string, number> = {},
+  { settings, ignore = false }: { settings?: Record<string, number>; ignore?: boolean } = {},
 ): void {
   Deno.test({
     name,
-    ignore: !allowed || Deno.build.os === "windows",
+    ignore: ignore || !allowed || Deno.build.os === "windows",
     async fn() {
       await using server = await MortalServer.start(settings);
       await using sql = await connectTo(server);
@@ -36,12 +36,23 @@ function serverTest(
   });
 }
 
-/** Connections that survive it when others are broken while they are opened, see `fetch_types`. */
+/** Whether a small disk can be had: root may, but not in every container. */
+function canMount(): boolean {
+  if (!allowed || Deno.build.os !== "linux" || Deno.uid() !== 0) return false;
+  const path = Deno.makeTempDirSync({ prefix: "burst-test-disk-" });
+  const run = (command: string, ...args: string[]) =>
+    new Deno.Command(command, { args, stderr: "null" }).outputSync().success;
+  const can = run("mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", path) && run("umount", path);
+  Deno.removeSync(path);
+  return can;
+}
+
+/** Connections that survive it when others are broken, as is recommended. */
 function connectTo(
   { address }: MortalServer,
   options: Parameters<typeof connect>[0] = {},
 ): ReturnType<typeof connect> {
-  return connect({ ...address, fetch_types: false, ...options });
+  return connect({ ...address, ...postgresOptions, ...options });
 }
 
 /** Connects until the server refuses. */
@@ -175,7 +186,7 @@ serverTest("AsyncBatcher saves rows when there are connections again", async (se
   const codes = reports.slice(0, -1).map(({ error }) => (error as PostgresWriteError).code);
   assertEquals(new Set(codes), new Set(["53300"]));
   await assertContract(sql, await saving);
-}, { max_connections: 12 });
+}, { settings: { max_connections: 12 } });
 
 serverTest("AsyncBatcher calls rows unknown where the server is frozen", async (server, sql) => {
   await sql.unsafe(WITHOUT_KEY);
@@ -188,6 +199,74 @@ serverTest("AsyncBatcher calls rows unknown where the server is frozen", async (
   await assertUsable(own);
   await assertContract(sql, endings);
 });
+
+serverTest("AsyncBatcher saves rows when a frozen server goes on", async (server, sql) => {
+  await sql.unsafe(WITH_KEY);
+  await using own = await connectTo(server);
+  const refused = Promise.withResolvers<void>();
+  const { batcher, reports } = await prepare(own, { conflict: IGNORE }, {
+    maxItems: 20,
+    timeout: 300,
+    onBatch: (report) => reports.push(report) === 12 && refused.resolve(),
+  });
+  await server.freeze();
+  const saving = saveAll(batcher, range(200));
+  await refused.promise;
+  await server.thaw();
+  const endings = await saving;
+  assertEquals(tally(endings).saved, 200);
+  assert(reports.filter(({ outcome }) => outcome !== "saved").length >= 12);
+  await assertUsable(own);
+  await until(() => assertUsable(sql).then(() => true, () => false));
+  await assertContract(sql, endings);
+});
+
+/** A file system of a few megabytes; only root may have one. */
+async function smallDisk(dataDir: string): Promise<AsyncDisposable & { readonly path: string }> {
+  const path = await Deno.makeTempDir({ prefix: "burst-test-disk-" });
+  const run = async (command: string, ...args: string[]) => {
+    const { success, stderr } = await new Deno.Command(command, { args }).output();
+    assert(success, new TextDecoder().decode(stderr));
+  };
+  await run("mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", path);
+  const { uid, gid } = await Deno.stat(dataDir);
+  await Deno.chown(path, uid, gid);
+  return {
+    path,
+    async [Symbol.asyncDispose]() {
+      await run("umount", "--lazy", path);
+      await Deno.remove(path);
+    },
+  };
+}
+
+serverTest("AsyncBatcher saves rows when there is room on the disk again", async (server, sql) => {
+  await using disk = await smallDisk(server.dataDir);
+  const filler = `${disk.path}/filler`;
+  await Deno.mkdir(`${disk.path}/data`);
+  const { uid, gid } = await Deno.stat(server.dataDir);
+  await Deno.chown(`${disk.path}/data`, uid, gid);
+  await sql.unsafe(`create tablespace small location '${disk.path}/data'`);
+  await sql.unsafe(`${WITHOUT_KEY} tablespace small`);
+  await using own = await connectTo(server);
+  const full = Promise.withResolvers<void>();
+  const { batcher, reports } = await prepare(own, {}, {
+    maxItems: 100,
+    timeout: 30_000,
+    onBatch: (report) => reports.push(report) === 4 && full.resolve(),
+  });
+  await Deno.writeFile(filler, new Uint8Array(8_000_000)).catch(() => {});
+  const saving = saveAll(batcher, range(1_000));
+  await full.promise;
+  await Deno.remove(filler);
+  const endings = await saving;
+  assertEquals(tally(endings).saved, 1_000);
+  const codes = reports.slice(0, 4).map(({ error }) => (error as PostgresWriteError)?.code);
+  assertEquals(codes, ["53100", "53100", "53100", "53100"]);
+  await assertContract(sql, endings);
+  await sql`drop table users`;
+  await sql`drop tablespace small`;
+}, { ignore: !canMount() });
 
 async function prepare(
   sql: Sql,

@@ -1,0 +1,110 @@
+// What postgres.js does wrong when a connection breaks, and how little comes of it.
+import { Socket } from "node:net";
+import { assert, assertEquals } from "@std/assert";
+import { postgresOptions, postgresWriter } from "../postgres.ts";
+import { rejection, settle } from "./_helpers.ts";
+import { assertUsable, type Lines, proxyTest, rowOf, USERS, WITHOUT_KEY } from "./_faults.ts";
+
+/** Resets the connection under a statement, and does something as soon as that is rejected. */
+async function onReset<T>({ via, proxy }: Lines, then: () => T): Promise<T> {
+  const [connection] = proxy.connections;
+  const answered = connection.toClient.holdBefore("Z");
+  const rejected = via`select 1`.then(() => {
+    throw new Error("It was not reset");
+  }, then);
+  await answered;
+  connection.reset();
+  return await rejected;
+}
+
+const sockets: Socket[] = [];
+
+/** The same socket, kept where a test finds it. */
+function remember(socket: Socket): Socket {
+  sockets.push(socket);
+  return socket;
+}
+
+const plainSocket = {
+  socket: ({ host, port }: { host: string[]; port: number[] }) =>
+    remember(new Socket().connect(port[0], host[0])),
+} as typeof postgresOptions;
+
+const ownSocket = {
+  ...postgresOptions,
+  connect_timeout: 2,
+  socket: (options: unknown) =>
+    remember((postgresOptions.socket as (options: unknown) => Socket)(options)),
+} as typeof postgresOptions;
+
+for (const method of ["unnest", "rows"] as const) {
+  proxyTest(
+    `postgresWriter() takes no row for saved that the driver loses, with "${method}"`,
+    async (lines) => {
+      const { sql, via, proxy } = lines;
+      await sql.unsafe(WITHOUT_KEY);
+      const send = postgresWriter(via, { ...USERS, method });
+      const { signal } = new AbortController();
+      const batch = { id: "1", attempt: 1, signal };
+      await send([rowOf(1)], batch); // prepares the statement
+      const sent = Promise.withResolvers<{ answer: Promise<readonly unknown[]> }>();
+      // The driver writes at once what is larger than 1 kB, here to a socket that has an error
+      const row = { id: 2, hash: "x".repeat(2_000) };
+      sockets.pop()!.once("error", () => {
+        sent.resolve({ answer: send([row], batch).catch((error) => [error]) });
+      });
+      for (const connection of proxy.connections) connection.reset();
+      const { answer } = await sent.promise;
+      await settle();
+      await via`select 1`; // on a new connection, whose greeting the driver takes for the answer
+      const [result] = await answer;
+      assertEquals((result as { outcome?: string }).outcome, "unknown");
+      assertEquals((await sql`select from users`).count, 1);
+    },
+    plainSocket,
+  );
+}
+
+proxyTest("postgresOptions has a statement answered that comes with an error", async (lines) => {
+  const { via } = lines;
+  const { second } = await onReset(lines, () => ({
+    second: via`select 2`.catch(({ code }) => code),
+  }));
+  assertEquals(await second, "ECONNRESET"); // it would wait for ever
+  await assertUsable(via);
+}, { ...postgresOptions });
+
+proxyTest(
+  "postgresOptions reconnects where a connection ends in a statement's turn",
+  async (lines) => {
+    const { via } = lines;
+    const socket = sockets.pop()!;
+    const lost = via`select 1`.catch(({ code }) => code);
+    await Promise.resolve(); // the driver has it, and writes it at the end of the turn
+    await Promise.resolve();
+    socket.emit("close", false);
+    socket.destroy();
+    assertEquals(await lost, "CONNECTION_CLOSED");
+    await assertUsable(via); // CONNECT_TIMEOUT, as the driver would not write again
+  },
+  ownSocket,
+);
+
+proxyTest(
+  "postgresOptions keeps a reset during start-up from ending the program",
+  async (lines) => {
+    const { via, proxy } = lines;
+    proxy.cut();
+    await rejection(via`select 1`); // now the driver has noticed
+    let resets = 0;
+    proxy.onOpen = (connection) => {
+      if (resets++ > 0) return;
+      // Where the driver would ask for the types
+      connection.toClient.message("Z").then(() => connection.reset());
+    };
+    await via`select 1`.catch(() => {});
+    await assertUsable(via);
+    assert(resets > 0);
+  },
+  { ...postgresOptions },
+);

@@ -1,0 +1,50 @@
+// The runs of tests/fixtures/outage.ts in a size that takes seconds.
+import { assert, assertEquals } from "@std/assert";
+import { allowed } from "./_database.ts";
+import { killAndCut, saveThrough, takeDown, whileDown } from "./fixtures/outage.ts";
+
+const ignore = !allowed || Deno.build.os === "windows";
+
+Deno.test({
+  name: "AsyncBatcher saves all rows with a key once where the server is killed again and again",
+  ignore,
+  async fn() {
+    const task = { rows: 1_500, hasKey: true, pace: 5 };
+    const { saved } = await saveThrough({ ...task, disturb: killAndCut(2) });
+    assertEquals(saved, 1_500);
+  },
+});
+
+Deno.test({
+  name: "AsyncBatcher knows what it saved without a key where the server is killed again and again",
+  ignore,
+  async fn() {
+    const task = { rows: 1_500, hasKey: false, pace: 5 };
+    const { saved, unknown, failed, unsent } = await saveThrough({
+      ...task,
+      disturb: killAndCut(2),
+    });
+    assertEquals(saved + unknown.length, 1_500);
+    assertEquals([failed, unsent], [[], []]);
+    assert(unknown.length > 0 && saved > 0, `${unknown.length} unknown, ${saved} saved`);
+  },
+});
+
+Deno.test({
+  name: "AsyncBatcher has producers stand still while the server is down, and saves all then",
+  ignore,
+  async fn() {
+    const down = { from: 0, to: 0 };
+    const result = await saveThrough({
+      rows: 1_500,
+      hasKey: true,
+      pace: 10,
+      disturb: takeDown(1_500, down),
+    });
+    assertEquals(result.saved, 1_500);
+    const { samples, taken, mostDesiredSize } = whileDown(result, down);
+    assert(samples > 0);
+    assertEquals(taken[0], taken[1]);
+    assert(mostDesiredSize <= 0, `${mostDesiredSize}`);
+  },
+});

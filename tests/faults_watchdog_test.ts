@@ -1,0 +1,82 @@
+import { assertEquals } from "@std/assert";
+import { AsyncBatcher, type BatchReport } from "../batcher.ts";
+import { postgresOptions, postgresWriter } from "../postgres.ts";
+import {
+  assertContract,
+  assertUsable,
+  IGNORE,
+  proxyTest,
+  range,
+  saveAll,
+  tally,
+  USERS,
+  WITH_KEY,
+} from "./_faults.ts";
+import { rejection, settle } from "./_helpers.ts";
+
+const RETRY = { maxAttempts: 20, minDelay: 5, maxDelay: 20 };
+
+proxyTest(
+  "postgresWriter() has the program go on where the server cannot be asked to stop",
+  async (lines) => {
+    const { sql, via, proxy } = lines;
+    await sql.unsafe(WITH_KEY);
+    const send = postgresWriter(via, { ...USERS, conflict: IGNORE });
+    await send.check();
+    const [connection] = proxy.connections;
+    connection.stall();
+    proxy.refuse();
+    const batcher = new AsyncBatcher(send, { ...send.defaults, timeout: 100, retry: false });
+    assertEquals(tally(await saveAll(batcher, range(10))).unknown, 10);
+    await settle(); // an unhandled rejection would end the program
+    await proxy.accept();
+    connection.cut();
+    await assertUsable(via);
+  },
+);
+
+proxyTest(
+  "postgresWriter() leaves a connection usable that opens while the batch is aborted",
+  async (lines) => {
+    const { sql, via, proxy } = lines;
+    await sql.unsafe(WITH_KEY);
+    const send = postgresWriter(via, { ...USERS, conflict: IGNORE });
+    await send.check();
+    const opened = proxy.nextConnection;
+    proxy.onOpen = (connection) => connection.stall();
+    proxy.cut();
+    await rejection(via`select 1`); // now the driver has noticed
+    const gaveUp = Promise.withResolvers<BatchReport>();
+    const batcher = new AsyncBatcher(send, {
+      ...send.defaults,
+      timeout: 200,
+      retry: RETRY,
+      onBatch: gaveUp.resolve,
+    });
+    const saving = saveAll(batcher, range(10));
+    const connection = await opened;
+    assertEquals((await gaveUp.promise).outcome, "unknown");
+    proxy.onOpen = () => {};
+    connection.resume();
+    assertEquals(tally(await saving).saved, 10);
+    await assertUsable(via);
+    await assertContract(sql, await saving);
+  },
+);
+
+proxyTest(
+  "postgresWriter() resets a connection that stalls, so that its place in the pool is free",
+  async (lines) => {
+    const { sql, proxy } = lines;
+    await using via = await lines.connect({ max: 1, ...postgresOptions });
+    await sql.unsafe(WITH_KEY);
+    const send = postgresWriter(via, { ...USERS, conflict: IGNORE });
+    await send.check();
+    const batcher = new AsyncBatcher(send, { ...send.defaults, timeout: 200, retry: RETRY });
+    for (const connection of proxy.connections) connection.stall();
+    const endings = await saveAll(batcher, range(10));
+    assertEquals(tally(endings).saved, 10);
+    await assertUsable(via);
+    await assertContract(sql, endings);
+  },
+);
