@@ -3,7 +3,7 @@ import { postgresWriter } from "../../postgres.ts";
 import { hashPasswordSync, verifyPassword } from "../../workload.ts";
 import { ScriptError } from "../cli/run.ts";
 import type { Database } from "../database/connect.ts";
-import { watchLoopDelay } from "./loop_delay.ts";
+import { watchLoopDelay } from "../measure/loop_delay.ts";
 import type { Mode, Task } from "./modes.ts";
 
 /** What is to be measured. */

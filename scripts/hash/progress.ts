@@ -1,6 +1,6 @@
 import { Progress } from "../cli/progress.ts";
+import type { Input } from "../input/input.ts";
 import type { Account } from "./account.ts";
-import type { Input } from "./input.ts";
 
 /** Milliseconds between two looks at a terminal, and between two lines elsewhere. */
 const TERMINAL_INTERVAL = 200;

@@ -4,8 +4,8 @@ import { PostgresWriteError, postgresWriter, type Row, type RowOutcome } from ".
 import { withoutValues } from "../../_internal/postgres_errors.ts";
 import type { Table } from "../../_internal/postgres_table.ts";
 import { textArray } from "../../_internal/postgres_text.ts";
-import type { Ending, Verdict } from "./account.ts";
 import type { Target } from "./table.ts";
+import type { Ending, Verdict } from "./verdict.ts";
 
 /** What happens to a row whose id is in the table already. */
 export type OnConflict = "skip" | "update" | "error";
