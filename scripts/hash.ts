@@ -62,7 +62,7 @@ async function work(
       numbered: format === "lines",
     }),
     onConflict,
-    onResponse: (duration) => progress.noteResponse(duration),
+    onBatch: ({ duration }) => progress.noteResponse(duration),
   });
   await using pool = new HashPool({ workers, cost });
   using rejects = rejectsPath === undefined

@@ -63,7 +63,12 @@ Deno.test({
   ignore: !allowed,
   async fn() {
     const text = await readme();
-    for (const [script, heading] of [["bench.ts", "Run it"], ["hash.ts", "The job"]]) {
+    const scripts = [
+      ["bench.ts", "Run it"],
+      ["hash.ts", "The job"],
+      ["serve.ts", "The service"],
+    ];
+    for (const [script, heading] of scripts) {
       const [section] = text.split(`\n## ${heading}\n`)[1].split("\n## ");
       const { stdout } = await new Deno.Command(Deno.execPath(), {
         args: ["run", "-A", new URL(`scripts/${script}`, ROOT).pathname, "--help"],

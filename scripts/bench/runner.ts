@@ -94,13 +94,13 @@ export async function measure(
       noteResponse: (ms) => void responseMs.push(ms),
     };
     await sql`truncate ${sql(table)}`;
-    const loopDelay = watchLoopDelay();
+    const unwatch = watchLoopDelay((delay) => void loopDelayMs.push(delay));
     try {
       const start = performance.now();
       await mode.run(task);
       wallMs.push(performance.now() - start);
     } finally {
-      for (const delay of loopDelay()) loopDelayMs.push(delay);
+      unwatch();
     }
     measurement.rowsSaved = mode.saves ? await verify(mode) : 0;
   }

@@ -1,27 +1,37 @@
-/** How often the event loop is looked at, in milliseconds. */
-const INTERVAL = 5;
+/** Options of {@linkcode watchLoopDelay}. */
+export interface LoopDelayOptions {
+  /**
+   * How often the event loop is looked at, in milliseconds.
+   *
+   * @default {5}
+   */
+  readonly interval?: number;
+}
 
 /**
  * Measures how late the event loop is: a timer that is due every few milliseconds notes by how much
  * it fires late. (`monitorEventLoopDelay` of node:perf_hooks shows next to nothing in Deno 2.9.)
  *
- * @returns Ends the measurement, with the delays in milliseconds.
+ * @param onDelay Called with every delay, in milliseconds.
+ * @returns Ends the measurement.
  */
-export function watchLoopDelay(): () => number[] {
-  const delays: number[] = [];
+export function watchLoopDelay(
+  onDelay: (delay: number) => void,
+  { interval = 5 }: LoopDelayOptions = {},
+): () => void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   let dueAt = 0;
 
   function note(): void {
-    delays.push(Math.max(0, performance.now() - dueAt));
+    onDelay(Math.max(0, performance.now() - dueAt));
   }
 
   function wait(): void {
-    dueAt = performance.now() + INTERVAL;
+    dueAt = performance.now() + interval;
     timer = setTimeout(() => {
       note();
       wait();
-    }, INTERVAL);
+    }, interval);
   }
 
   wait();
@@ -29,6 +39,5 @@ export function watchLoopDelay(): () => number[] {
     clearTimeout(timer);
     // What holds the loop up right now counts as well.
     note();
-    return delays;
   };
 }

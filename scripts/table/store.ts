@@ -1,5 +1,11 @@
 import type { Sql } from "postgres";
-import { AsyncBatcher, type Batch, UnsentError } from "../../batcher.ts";
+import {
+  AsyncBatcher,
+  type AsyncBatcherOptions,
+  type Batch,
+  type BatchReport,
+  UnsentError,
+} from "../../batcher.ts";
 import { PostgresWriteError, postgresWriter, type Row, type RowOutcome } from "../../postgres.ts";
 import { withoutValues } from "../../_internal/postgres_errors.ts";
 import type { Table } from "../../_internal/postgres_table.ts";
@@ -32,6 +38,10 @@ export interface Store extends AsyncDisposable {
   save(row: HashedRow): Promise<Verdict>;
   /** Gives up on everything that is not answered yet. */
   abort(reason: unknown): void;
+  /** Rows that wait to be sent. */
+  readonly queued: number;
+  /** Bursts that are out. */
+  readonly inFlight: number;
 }
 
 /** Options of {@linkcode tableStore}. */
@@ -40,18 +50,18 @@ export interface TableStoreOptions {
   /** The same, as the catalogue has it. */
   readonly table: Table;
   readonly onConflict: OnConflict;
-  /** Called with how long the database took to save a burst, in milliseconds. */
-  readonly onResponse?: (duration: number) => void;
+  /** How bursts are sent, where not as it suits a job. */
+  readonly delivery?: Pick<AsyncBatcherOptions<Row>, "maxDelay" | "timeout" | "retry">;
+  /** Called after every attempt to save a burst. */
+  readonly onBatch?: (report: BatchReport) => void;
 }
 
-/** Room enough for a server to be restarted: about 8 s, and never more than 16. */
-const RETRY = { maxAttempts: 6, minDelay: 500 };
-
 /**
- * How long, in milliseconds, hashes wait for company. Nobody waits for a single one of them, and the
- * server needs the processor that it is spared for every burst that is not sent.
+ * For a job. Hashes wait for company, as nobody waits for a single one of them, and the server needs
+ * the processor that it is spared for every burst that is not sent. The retries are room enough for a
+ * server to be restarted: about 8 s, and never more than 16.
  */
-const MAX_DELAY = 50;
+const DELIVERY = { maxDelay: 50, retry: { maxAttempts: 6, minDelay: 500 } };
 
 const ENDINGS: Record<RowOutcome, Ending> = {
   inserted: "saved",
@@ -61,20 +71,22 @@ const ENDINGS: Record<RowOutcome, Ending> = {
 
 /** A table in PostgreSQL. */
 export function tableStore(sql: Sql, options: TableStoreOptions): Store {
-  const { target, onResponse } = options;
+  const { target, delivery = DELIVERY, onBatch } = options;
   const { send, idempotent } = rowSender(sql, options);
   const ids = new AsyncBatcher(idFinder(sql, options.table), {
+    ...delivery,
+    maxDelay: 0,
     maxInFlight: 1,
     idempotent: true,
-    retry: RETRY,
   });
-  const rows = new AsyncBatcher(send, {
-    maxDelay: MAX_DELAY,
-    idempotent,
-    retry: RETRY,
-    onBatch: ({ duration }) => onResponse?.(duration),
-  });
+  const rows = new AsyncBatcher(send, { ...delivery, idempotent, onBatch });
   return {
+    get queued() {
+      return rows.size;
+    },
+    get inFlight() {
+      return rows.inFlight;
+    },
     async find(values) {
       const found = await Promise.allSettled(values.map((value) => ids.add(value)));
       return found.map((one) => {
@@ -115,6 +127,8 @@ export function dryStore(): Store {
     find: (ids) => Promise.resolve(ids.map(() => ({ key: String(keys++), there: false }))),
     save: () => Promise.resolve({ ending: "saved" }),
     abort() {},
+    queued: 0,
+    inFlight: 0,
     async [Symbol.asyncDispose]() {},
   };
 }
