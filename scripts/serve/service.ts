@@ -11,7 +11,7 @@ import type { Users } from "./users.ts";
 /** What a service consists of. */
 export interface ServiceParts {
   readonly users: Users;
-  readonly pool: HashPool;
+  readonly pool: Pick<HashPool, "hash" | "verify">;
   readonly admission: Admission;
   readonly metrics: Metrics;
   /** Most bytes of a body. */
