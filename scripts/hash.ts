@@ -15,7 +15,7 @@ import { type Database, openDatabase } from "./database/connect.ts";
 import { Job } from "./hash/job.ts";
 import { FLAGS, makePlan, type Plan, USAGE, type Values } from "./hash/plan.ts";
 import { JobProgress } from "./hash/progress.ts";
-import { checkRejectsPath, openRejects, tellRejects } from "./hash/rejects.ts";
+import { checkRejectsPath, openRejects, tellRejects } from "./input/rejects.ts";
 import { jsonReport, type Outcome, textReport } from "./hash/report.ts";
 import { type Input, openInput } from "./input/input.ts";
 import { readPages } from "./input/pages.ts";
