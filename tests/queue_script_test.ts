@@ -344,6 +344,67 @@ test("worker.ts, three of them, lose and double nothing whatever happens", async
   assert(!(await contentOf(nats.folder)).includes(SECRET));
 });
 
+/** A certificate for 127.0.0.1 (the client checks addresses as localhost), and who vouches for it; `undefined` where there is no openssl. */
+async function certify(folder: string): Promise<readonly string[] | undefined> {
+  const openssl = async (...args: string[]) => {
+    const command = new Deno.Command("openssl", { args, cwd: folder, stderr: "null" });
+    return (await command.output().catch(() => undefined))?.success === true;
+  };
+  const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
+  await Deno.writeTextFile(
+    join(folder, "ext"),
+    "subjectAltName=IP:127.0.0.1,DNS:localhost\nbasicConstraints=CA:FALSE\n",
+  );
+  const done =
+    await openssl("req", "-x509", ...key, "-keyout", "ca.key", "-out", "ca", "-subj", "/CN=ca") &&
+    await openssl(
+      "req",
+      ...key,
+      "-keyout",
+      "server.key",
+      "-out",
+      "csr",
+      "-subj",
+      "/CN=127.0.0.1",
+    ) &&
+    await openssl(
+      ...["x509", "-req", "-in", "csr", "-CA", "ca", "-CAkey", "ca.key", "-CAcreateserial"],
+      ...["-extfile", "ext", "-out", "server"],
+    );
+  if (!done) return undefined;
+  return ["--tls", "--tlscert", join(folder, "server"), "--tlskey", join(folder, "server.key")];
+}
+
+test("worker.ts and enqueue.ts speak TLS, and say who they are", async (context) => {
+  const { sql, folder, file, run } = context;
+  const tls = await certify(folder);
+  await using nats = await NatsServer.start(["--user", "ann", "--pass", "sesame", ...(tls ?? [])]);
+  const address = (user: string) => ["--nats", `nats://${user}127.0.0.1:${nats.port}`];
+  const ca = tls === undefined ? [] : ["--tls-ca", join(folder, "ca")];
+  const path = await file("users.csv", csv([1]));
+  const cases: [user: string, flags: string[], sentence: RegExp][] = [
+    ["", ca, /does not let this user in: check --creds\n$/],
+    ["ann:Secret@", ca, /does not let this user in: check --creds\n$/],
+    [
+      "ann:sesame@",
+      ["--creds", path],
+      /^Cannot use the credentials in .* as there are none: .*\n$/,
+    ],
+  ];
+  if (tls !== undefined) {
+    cases.push(["ann:sesame@", [], /certificate is not to be trusted: see --tls-ca\n$/]);
+  }
+  for (const [user, flags, sentence] of cases) {
+    const { code, stdout, stderr } = await run("enqueue.ts", [path, ...address(user), ...flags]);
+    assertEquals([code, stdout], [1, ""]);
+    assertMatch(stderr, sentence);
+  }
+  const right = [...address("ann:sesame@"), ...ca];
+  assertEquals((await run("enqueue.ts", [path, ...right])).code, 0);
+  assertEquals((await run("worker.ts", ["--until-empty", ...right])).code, 0);
+  await assertSaved(sql, [1]);
+});
+
 test("enqueue.ts, worker.ts and status.ts refuse what cannot work, with one sentence", async (context) => {
   const { nats, file, run } = context;
   const path = await file("users.csv", csv([1]));

@@ -43,7 +43,14 @@ export async function openNats(options: NatsOptions): Promise<Nats> {
     ...userOf(urls[0]),
   };
   if (options.creds !== undefined) {
-    settings.authenticator = credsAuthenticator(await read(options.creds));
+    const content = await read(options.creds);
+    // Otherwise it fails deep in the client, once the server asks for them.
+    if (!/-----BEGIN NATS USER JWT-----/.test(new TextDecoder().decode(content))) {
+      throw new ScriptError(
+        `Cannot use the credentials in '${options.creds}' as there are none: make them with "nsc generate creds"`,
+      );
+    }
+    settings.authenticator = credsAuthenticator(content);
   }
   const ca = options["tls-ca"];
   if (ca !== undefined) settings.tls = { ca: new TextDecoder().decode(await read(ca)) };
