@@ -4,7 +4,7 @@
  * @module
  */
 import { Clock } from "./_internal/clock.ts";
-import type { Account, Batch, BatchReport, Send } from "./_internal/contract.ts";
+import type { Account, Send } from "./_internal/contract.ts";
 import { Delivery, type DeliverySettings } from "./_internal/delivery.ts";
 import { Dispatcher } from "./_internal/dispatcher.ts";
 import { LONG_TURN, nextTurn } from "./_internal/event_loop.ts";
@@ -15,30 +15,18 @@ import {
   type ResolvedOptions,
   resolveOptions,
 } from "./_internal/options.ts";
-import {
-  type Failure,
-  type Outcome,
-  PushedItemsError,
-  UnknownOutcomeError,
-  UnsentError,
-} from "./_internal/outcome.ts";
+import { PushedItemsError, UnsentError } from "./_internal/outcome.ts";
 import { Entry, Queue } from "./_internal/queue.ts";
-import type { RetryOptions } from "./_internal/retry.ts";
 import { assertFunction } from "./_internal/validate.ts";
 import { Waiters } from "./_internal/waiters.ts";
 import { Withdrawals } from "./_internal/withdrawals.ts";
 
-export { PushedItemsError, UnknownOutcomeError, UnsentError };
-export type {
-  Account,
-  AsyncBatcherOptions,
-  Batch,
-  BatchReport,
-  Failure,
-  Outcome,
-  RetryOptions,
-  Send,
-};
+export type { Account, AsyncBatcherOptions, Send };
+export type { Batch, BatchReport } from "./_internal/contract.ts";
+export type { Failure, Outcome } from "./_internal/outcome.ts";
+export { OutcomeError, UnknownOutcomeError } from "./_internal/outcome.ts";
+export type { RetryOptions } from "./_internal/retry.ts";
+export { PushedItemsError, UnsentError };
 
 const DONE = Promise.resolve();
 
@@ -106,9 +94,8 @@ export class AsyncBatcher<T, R = void> implements AsyncDisposable {
   constructor(send: Send<T, R>, options: AsyncBatcherOptions<T> = {}) {
     assertFunction("create a batcher", "send", send);
     this.#options = resolveOptions(options);
-    const { maxQueued, timeout, retry, idempotent, signal, onBatch } = this.#options;
-    const report = guardHook("onBatch", onBatch);
-    this.#settings = { send, timeout, retry, idempotent, report };
+    const { maxQueued, signal, onBatch } = this.#options;
+    this.#settings = { ...this.#options, send, report: guardHook("onBatch", onBatch) };
     this.#queue = new Queue(maxQueued);
     this.#dispatcher = new Dispatcher(
       this.#queue,
@@ -157,7 +144,7 @@ export class AsyncBatcher<T, R = void> implements AsyncDisposable {
    * @param options The signal withdraws the item while it is queued; after that it has no effect.
    * @returns The item's result.
    * @throws {UnsentError} If the batcher is closed, or aborted before the item was sent.
-   * @throws {UnknownOutcomeError} If the item was sent and no answer came.
+   * @throws {OutcomeError} With the outcome `"unknown"`, if the item was sent and no answer came.
    * @throws {RangeError} If the item alone is larger than `maxBytes`.
    */
   add(item: T, options?: { signal?: AbortSignal }): Promise<R> {
@@ -262,7 +249,9 @@ export class AsyncBatcher<T, R = void> implements AsyncDisposable {
     }
     // The first item of a batch anchors its delay, so that one gets the exact time.
     const now = this.#queue.head === undefined ? this.#clock.read() : this.#clock.readSparsely();
-    const entry = new Entry(item, this.#options.sizeOf(item), now, resolve, reject);
+    const { sizeOf, keyOf } = this.#options;
+    const entry = new Entry(item, sizeOf(item), now, resolve, reject);
+    if (keyOf !== undefined) entry.key = keyOf(item);
     this.#queue.append(entry);
     this.#ledger.added++;
     this.#dispatcher.dispatch(now);
@@ -270,20 +259,14 @@ export class AsyncBatcher<T, R = void> implements AsyncDisposable {
   }
 
   #deliver(entries: Entry<T, R>[], waited: number): void {
-    const items = entries.map((entry) => entry.item);
-    let bytes = 0;
-    for (const entry of entries) {
-      bytes += entry.bytes;
-      this.#withdrawals.forget(entry);
-    }
-    const delivery = new Delivery(this.#settings, items, { bytes, waited });
+    this.#withdrawals.forgetAll(entries);
+    const delivery = new Delivery<T, R>(this.#settings, entries, waited);
     this.#inFlight.set(delivery, entries[0].number);
     this.#announceRoom();
-    delivery.run().then((verdict) => {
+    delivery.run().then((result) => {
       this.#inFlight.delete(delivery);
-      if (verdict.outcome === "saved") this.#ledger.settleEach(entries, verdict.results);
-      else for (const entry of entries) this.#ledger.reject(entry, verdict.outcome, verdict.error);
-      this.#dispatcher.ended();
+      this.#ledger.settle(entries, result);
+      this.#dispatcher.ended(entries);
       this.#wakeWaiters();
     });
   }
@@ -317,10 +300,10 @@ export class AsyncBatcher<T, R = void> implements AsyncDisposable {
     return settled;
   }
 
-  /** Batches leave in the order of adding: the oldest that is out is older than all in the queue. */
   #wakeWaiters(): void {
-    const [oldest = this.#queue.head?.number ?? Infinity] = this.#inFlight.values();
-    this.#waiters.wake(oldest);
+    this.#waiters.wake(() =>
+      Math.min(this.#queue.head?.number ?? Infinity, ...this.#inFlight.values())
+    );
   }
 
   async #drain(): Promise<Account<T>> {

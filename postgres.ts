@@ -7,7 +7,7 @@ import type { Sql } from "postgres";
 import type { Batch } from "./_internal/contract.ts";
 import type { AsyncBatcherOptions } from "./_internal/options.ts";
 import { copyMethod } from "./_internal/postgres_copy.ts";
-import { PostgresWriteError, withoutValues } from "./_internal/postgres_errors.ts";
+import { badRow, PostgresWriteError, withoutValues } from "./_internal/postgres_errors.ts";
 import {
   type ConflictPlan,
   type Method,
@@ -15,10 +15,11 @@ import {
   rowsMethod,
   unnestMethod,
 } from "./_internal/postgres_methods.ts";
+import { postgresOptions } from "./_internal/postgres_socket.ts";
 import { readTable, type Table } from "./_internal/postgres_table.ts";
 import { describe } from "./_internal/validate.ts";
 
-export { PostgresWriteError };
+export { postgresOptions, PostgresWriteError };
 export type { RowOutcome };
 
 /** A row: a value for each column. `null` is NULL; a column that is missing is an error. */
@@ -54,8 +55,9 @@ export interface PostgresWriterOptions {
    * - `"rows"`: a single-row `INSERT` each, all at once. Each row stands alone, and so costs a
    *   transaction: an order of magnitude slower.
    * - `"copy"`: one `COPY`, on a reserved connection. All or nothing, without `conflict`. Worth
-   *   trying with tens of thousands of rows a batch. Give postgres.js a `socket` whose `setNoDelay`
-   *   is on, or each batch waits about 80 ms for the network stack.
+   *   trying with tens of thousands of rows a batch, and with the options
+   *   `{ ...postgresOptions, fetch_types: true }`: without the first, each batch waits about 80 ms for
+   *   the network stack, and without the second, postgres.js cannot reserve a connection.
    *
    * @default {"unnest"}
    */
@@ -66,9 +68,22 @@ export interface PostgresWriterOptions {
 export interface PostgresWriter {
   /** Writes one batch. */
   (items: readonly Row[], batch: Batch): Promise<readonly (RowOutcome | Error)[]>;
-  /** Options for the batcher: `new AsyncBatcher(send, { ...send.defaults })`. */
+  /**
+   * Options for the batcher: `new AsyncBatcher(send, { ...send.defaults })`.
+   *
+   * What may pass is tried again for two minutes, with pauses of up to 5 s: a server can be restarted
+   * meanwhile. What was refused because of single rows is split until they stand alone. Where the
+   * writer has a `conflict`, a batch may be sent again whose outcome is unknown; and where that
+   * updates, rows with the same key are saved in the order of adding.
+   */
   readonly defaults: Readonly<
-    Required<Pick<AsyncBatcherOptions<Row>, "maxItems" | "maxInFlight" | "idempotent">>
+    & Required<
+      Pick<
+        AsyncBatcherOptions<Row>,
+        "maxItems" | "maxInFlight" | "idempotent" | "retry" | "isolate"
+      >
+    >
+    & Pick<AsyncBatcherOptions<Row>, "keyOf">
   >;
   /**
    * Reads the table's columns and types from the catalogue, once, and finds what could not work. The
@@ -78,6 +93,8 @@ export interface PostgresWriter {
    */
   check(): Promise<void>;
 }
+
+const RETRY = { maxAttempts: Infinity, minDelay: 100, maxDelay: 5_000, deadline: 120_000 };
 
 /**
  * Makes a send function that writes batches of rows to a table.
@@ -93,10 +110,10 @@ export interface PostgresWriter {
  * @example Usage
  * ```ts ignore
  * import { AsyncBatcher } from "@burst/batcher";
- * import { postgresWriter } from "@burst/batcher/postgres";
+ * import { postgresOptions, postgresWriter } from "@burst/batcher/postgres";
  * import postgres from "postgres";
  *
- * const sql = postgres("postgres://localhost/shop");
+ * const sql = postgres("postgres://localhost/shop", { ...postgresOptions });
  * const send = postgresWriter(sql, {
  *   table: "users",
  *   columns: ["id", "hash"],
@@ -114,6 +131,11 @@ export interface PostgresWriter {
 export function postgresWriter(sql: Sql, options: PostgresWriterOptions): PostgresWriter {
   const { table, columns, conflict, method = "unnest" } = options;
   checkOptions(options);
+  if (method === "copy" && sql.options.fetch_types === false) {
+    throw new TypeError(
+      `Cannot create a writer as the method "copy" reserves connections, which postgres.js cannot open with 'fetch_types: false'`,
+    );
+  }
   const target = conflict?.target ?? [];
   const update = conflict?.action === "update"
     ? conflict.update ?? columns.filter((name) => !target.includes(name))
@@ -161,7 +183,11 @@ export function postgresWriter(sql: Sql, options: PostgresWriterOptions): Postgr
       }
     }
     if (sent.length === 0) return results;
-    const outcomes = await save(cells, batch.signal);
+    const outcomes = await save(cells, batch.signal).catch((error) => {
+      // The table is not what it was: the next batch looks it up again.
+      if (error instanceof PostgresWriteError && /^42/.test(error.code)) plan = undefined;
+      throw error;
+    });
     for (let j = 0; j < sent.length; j++) results[sent[j]] = outcomes[j];
     return results;
   }
@@ -171,28 +197,30 @@ export function postgresWriter(sql: Sql, options: PostgresWriterOptions): Postgr
       maxItems: method === "copy" ? 5_000 : 500,
       maxInFlight: 4,
       idempotent: conflict !== undefined,
+      retry: RETRY,
+      isolate: true,
+      keyOf: update && ((row: Row) => keyOf(row, target)),
     },
     check: async () => void await prepare(),
   });
 }
 
+/** Two ways to write a key, as 7 and 07, are two keys here: which of them wins is left open. */
+function keyOf(row: Row, target: readonly string[]): string {
+  return target.map((name) => String(row?.[name])).join("\0");
+}
+
 function encodeRow({ columns, target }: Table, row: Row): (string | null)[] {
   if (typeof row !== "object" || row === null) {
-    throw new PostgresWriteError(
-      "42804",
-      `Cannot save a row as it must be an object: it is ${describe(row)}`,
-    );
+    throw badRow("42804", `it must be an object: it is ${describe(row)}`);
   }
   const values = columns.map(({ name, encode }) => {
     if (name in row) return encode(row[name]);
-    throw new PostgresWriteError("42703", `Cannot save a row as column '${name}' is missing in it`);
+    throw badRow("42703", `column '${name}' is missing in it`);
   });
   for (const column of target) {
     if (values[columns.indexOf(column)] !== null) continue;
-    throw new PostgresWriteError(
-      "23502",
-      `Cannot save a row as column '${column.name}' is part of the key and must not be null`,
-    );
+    throw badRow("23502", `column '${column.name}' is part of the key and must not be null`);
   }
   return values;
 }

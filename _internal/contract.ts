@@ -17,9 +17,12 @@ export type Send<T, R = void> = (
 
 /** What a send function is told about the batch. */
 export interface Batch {
-  /** Idempotency key: the same over all attempts at this batch, and no other batch has it. */
+  /** Idempotency key: the same over all attempts at these items together, and no other batch has it. */
   readonly id: string;
-  /** Counted from 1. */
+  /**
+   * How often the items have been sent, this time included. Above 1 they may be there already, also
+   * in a batch with a new `id`, which is part of one that was split.
+   */
   readonly attempt: number;
   /** Aborted when time is up or the batcher is aborted. The answer no longer counts then. */
   readonly signal: AbortSignal;
@@ -29,7 +32,9 @@ export interface Batch {
 export interface BatchReport {
   /** The batch's idempotency key. */
   readonly id: string;
-  /** Counted from 1. */
+  /** The larger batch of which this one is a part, to be sent by itself. */
+  readonly splitFrom?: string;
+  /** How often the items have been sent, this time included. */
   readonly attempt: number;
   /** Items in the batch. */
   readonly size: number;
@@ -43,8 +48,10 @@ export interface BatchReport {
   readonly outcome: "saved" | "partial" | "failed" | "unknown";
   /** What the send function rejected with, or why the outcome is unknown. */
   readonly error?: unknown;
-  /** Whether another attempt follows. */
+  /** Whether another attempt follows, at all the items or at those which were not saved. */
   readonly retried: boolean;
+  /** Whether the batch was refused because of its data, and its halves follow. */
+  readonly split: boolean;
 }
 
 /**

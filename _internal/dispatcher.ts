@@ -1,5 +1,6 @@
 import type { Clock } from "./clock.ts";
 import { atEndOfTurn, LONG_TURN } from "./event_loop.ts";
+import { InFlightKeys } from "./in_flight_keys.ts";
 import type { ResolvedOptions } from "./options.ts";
 import type { Entry, Queue } from "./queue.ts";
 
@@ -10,6 +11,9 @@ export class Dispatcher<T, R> {
   /** Queued items up to this number are due, however young they are. */
   #dueUpTo = 0;
   #inFlight = 0;
+  /** Whether everything that is queued waits for a key of what is in flight. */
+  #stuck = false;
+  readonly #keys: InFlightKeys<T, R> | undefined;
   /** Calls off the timer, or the end of the turn, at which the queue is looked at next. */
   #callOff: (() => void) | undefined;
 
@@ -29,20 +33,24 @@ export class Dispatcher<T, R> {
     this.#options = options;
     this.#clock = clock;
     this.#send = send;
+    this.#keys = options.keyOf && new InFlightKeys();
     this.turnAt = clock.now;
   }
 
   /** Called whenever an item comes, a batch ends, or time has passed. */
   dispatch(now: number): void {
     const { maxItems, maxBytes, maxInFlight } = this.#options;
-    while (this.#inFlight < maxInFlight && this.#isDue(now)) {
+    while (this.#inFlight < maxInFlight && !this.#stuck && this.#isDue(now)) {
       this.callOff();
+      const entries = this.#queue.take(maxItems, maxBytes, this.#keys?.has);
+      this.#stuck = entries.length === 0;
+      if (this.#stuck) return;
       this.#inFlight++;
-      const entries = this.#queue.take(maxItems, maxBytes);
+      this.#keys?.hold(entries);
       this.#send(entries, now - entries[0].at);
     }
     if (this.#queue.head === undefined || this.#callOff !== undefined) return;
-    if (this.#inFlight < maxInFlight) this.#lookAgain(this.#queue.head, now);
+    if (this.#inFlight < maxInFlight && !this.#stuck) this.#lookAgain(this.#queue.head, now);
   }
 
   /** Makes all that is queued leave without waiting for company. */
@@ -51,9 +59,11 @@ export class Dispatcher<T, R> {
     this.dispatch(this.#clock.read());
   }
 
-  /** A batch has ended: its slot is free. */
-  ended(): void {
+  /** A batch has ended: its slot is free, and so are its keys. */
+  ended(entries: readonly Entry<T, R>[]): void {
     this.#inFlight--;
+    this.#stuck = false;
+    this.#keys?.release(entries);
     this.dispatch(this.#clock.read());
   }
 

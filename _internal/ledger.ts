@@ -1,4 +1,5 @@
 import type { Account } from "./contract.ts";
+import type { Result } from "./ending.ts";
 import { type Failure, type Outcome, outcomeOf } from "./outcome.ts";
 import type { Entry } from "./queue.ts";
 
@@ -9,16 +10,15 @@ export class Ledger<T, R> {
   readonly #ended: Record<Outcome, number> = { saved: 0, failed: 0, unknown: 0, unsent: 0 };
   #failures: Failure<T>[] = [];
 
-  /** Each item of a batch that was answered ends with its own result. */
-  settleEach(entries: readonly Entry<T, R>[], results: readonly (R | Error)[] | undefined): void {
-    for (let i = 0; i < entries.length; i++) {
-      const result = results?.[i];
-      if (result instanceof Error) this.reject(entries[i], outcomeOf(result), result);
-      else {
-        this.#ended.saved++;
-        entries[i].resolve?.(result as R);
-      }
-    }
+  /** Settles the items of a batch. */
+  settle(entries: readonly Entry<T, R>[], result: Result<R>): void {
+    if (result.outcome === "saved") this.#settleEach(entries, result.results);
+    else if (result.outcome === "mixed") {
+      result.endings.forEach((ending, i) => {
+        if (ending.outcome === "saved") this.#resolve(entries[i], ending.result);
+        else this.reject(entries[i], ending.outcome, ending.error);
+      });
+    } else for (const entry of entries) this.reject(entry, result.outcome, result.error);
   }
 
   /** `seen`: whoever pushed the item has been told already. */
@@ -31,6 +31,23 @@ export class Ledger<T, R> {
     this.#ended[outcome]++;
     if (entry.reject !== undefined) entry.reject(error);
     else if (!seen) this.#failures.push({ item: entry.item, outcome, error });
+  }
+
+  /** Each item of a batch that was answered ends with its own result. */
+  #settleEach(entries: readonly Entry<T, R>[], results: readonly (R | Error)[] | undefined): void {
+    for (let i = 0; i < entries.length; i++) {
+      const result = results?.[i];
+      if (result instanceof Error) this.reject(entries[i], outcomeOf(result), result);
+      else {
+        this.#ended.saved++;
+        entries[i].resolve?.(result as R);
+      }
+    }
+  }
+
+  #resolve(entry: Entry<T, R>, result: R): void {
+    this.#ended.saved++;
+    entry.resolve?.(result);
   }
 
   /** The failures of pushed items since the last call: whoever takes them has to report them. */

@@ -1,5 +1,6 @@
 import type { BatchReport } from "./contract.ts";
 import { type RetryOptions, type RetryPolicy, retryPolicy } from "./retry.ts";
+import { isolation } from "./isolation.ts";
 import { assertFunction, assertMilliseconds, assertPositiveInteger, describe } from "./validate.ts";
 
 /**
@@ -63,6 +64,22 @@ export interface AsyncBatcherOptions<T> {
    * @default {false}
    */
   idempotent?: boolean;
+  /**
+   * Whether a batch that was refused because of its data is split, until the bad items stand alone:
+   * the others are saved. One bad item among n costs at most about `2 * Math.log2(n)` calls of the
+   * send function. An error says with a property `isolable`, `true` or `false`, whether it is about
+   * single items. One that does not say it is taken to be, unless it is a `TypeError` (as of a
+   * `fetch` without a network) or says `retryable: true`. A function decides instead.
+   *
+   * @default {false}
+   */
+  isolate?: boolean | ((error: unknown) => boolean);
+  /**
+   * What must be sent in order: of two items with the same key, the second is not sent before the
+   * first one's batch has ended, unless in the same batch. Keys are compared as those of a `Map`.
+   * Without it, batches overtake each other where `maxInFlight` is above 1.
+   */
+  keyOf?: (item: T) => unknown;
   /** Aborts the batcher, as `abort()` does. */
   signal?: AbortSignal;
   /**
@@ -84,6 +101,9 @@ export interface ResolvedOptions<T> {
   readonly timeout: number;
   readonly retry: RetryPolicy;
   readonly idempotent: boolean;
+  /** Never throws. */
+  readonly isIsolable: (error: unknown) => boolean;
+  readonly keyOf: ((item: T) => unknown) | undefined;
   readonly signal: AbortSignal | undefined;
   readonly onBatch: ((report: BatchReport) => void) | undefined;
 }
@@ -100,6 +120,8 @@ export function resolveOptions<T>(options: AsyncBatcherOptions<T>): ResolvedOpti
     timeout = 30_000,
     retry = false,
     idempotent = false,
+    isolate = false,
+    keyOf,
     signal,
     onBatch,
   } = options;
@@ -114,6 +136,7 @@ export function resolveOptions<T>(options: AsyncBatcherOptions<T>): ResolvedOpti
   else if (maxBytes !== Infinity) {
     throw new TypeError("Cannot create a batcher as 'maxBytes' needs 'sizeOf', which is missing");
   }
+  if (keyOf !== undefined) assertFunction(intent, "keyOf", keyOf);
   if (onBatch !== undefined) assertFunction(intent, "onBatch", onBatch);
   return {
     maxItems,
@@ -125,6 +148,8 @@ export function resolveOptions<T>(options: AsyncBatcherOptions<T>): ResolvedOpti
     timeout,
     retry: retryPolicy(retry),
     idempotent,
+    isIsolable: isolation(isolate),
+    keyOf,
     signal,
     onBatch,
   };

@@ -9,6 +9,39 @@
 export type Outcome = "saved" | "failed" | "unknown" | "unsent";
 
 /**
+ * An error that tells how an item ended. A rejection with any other error means that the sink refused
+ * the item: `"failed"`.
+ *
+ * @example What to do with an item that was not saved
+ * ```ts
+ * import { AsyncBatcher, OutcomeError } from "@burst/batcher";
+ *
+ * const batcher = new AsyncBatcher<string>(() => Promise.reject(new Error("The sink is full")));
+ * await batcher.add("a").catch((error) => {
+ *   const outcome = error instanceof OutcomeError ? error.outcome : "failed";
+ *   console.log(outcome === "unknown" ? "look whether it is there" : "it is not there");
+ * });
+ * ```
+ */
+export class OutcomeError extends Error {
+  /** How the items ended. */
+  readonly outcome: Exclude<Outcome, "saved">;
+
+  /**
+   * Constructs an error.
+   *
+   * @param outcome How the items ended.
+   * @param message What could not be done, and why.
+   * @param options The cause, where there is one.
+   */
+  constructor(outcome: Exclude<Outcome, "saved">, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "OutcomeError";
+    this.outcome = outcome;
+  }
+}
+
+/**
  * An item that was not sent: the batcher was closed or aborted before.
  *
  * @example Sending elsewhere what could not be sent here
@@ -25,9 +58,9 @@ export type Outcome = "saved" | "failed" | "unknown" | "unsent";
  *
  * @typeParam T The type of the item.
  */
-export class UnsentError<T = unknown> extends Error {
+export class UnsentError<T = unknown> extends OutcomeError {
   /** How the item ended. */
-  readonly outcome = "unsent" satisfies Outcome;
+  declare readonly outcome: "unsent";
   /** The item that was not sent. */
   readonly item: T;
 
@@ -39,7 +72,7 @@ export class UnsentError<T = unknown> extends Error {
    * @param options The cause, where there is one.
    */
   constructor(item: T, message: string, options?: ErrorOptions) {
-    super(message, options);
+    super("unsent", message, options);
     this.name = "UnsentError";
     this.item = item;
   }
@@ -69,9 +102,9 @@ export class UnsentError<T = unknown> extends Error {
  * console.log(error.outcome); // "unknown"
  * ```
  */
-export class UnknownOutcomeError extends Error {
+export class UnknownOutcomeError extends OutcomeError {
   /** How the items ended. */
-  readonly outcome = "unknown" satisfies Outcome;
+  declare readonly outcome: "unknown";
 
   /**
    * Constructs an error.
@@ -80,7 +113,7 @@ export class UnknownOutcomeError extends Error {
    * @param options The cause, where there is one.
    */
   constructor(message: string, options?: ErrorOptions) {
-    super(message, options);
+    super("unknown", message, options);
     this.name = "UnknownOutcomeError";
   }
 }

@@ -1,34 +1,128 @@
+import { OutcomeError } from "./outcome.ts";
+
 /** What an error of the server or the driver means for the rows that were sent. */
 interface Meaning {
   readonly outcome: "failed" | "unknown";
   readonly retryable: boolean;
+  readonly isolable: boolean;
 }
 
-const NOT_SAVED: Meaning = { outcome: "failed", retryable: false };
-const TRY_AGAIN: Meaning = { outcome: "failed", retryable: true };
-const NOBODY_KNOWS: Meaning = { outcome: "unknown", retryable: true };
+const REFUSED: Meaning = { outcome: "failed", retryable: false, isolable: false };
+const BAD_ROW: Meaning = { outcome: "failed", retryable: false, isolable: true };
+const TRY_AGAIN: Meaning = { outcome: "failed", retryable: true, isolable: false };
+const NOBODY_KNOWS: Meaning = { outcome: "unknown", retryable: true, isolable: false };
 
-/** Which code means what, the longest match first. Whatever is not here was refused for good. */
-const MEANINGS: readonly (readonly [code: RegExp, meaning: Meaning, reason: string])[] = [
-  [/^40003$/, NOBODY_KNOWS, "the server itself does not know whether the statement completed"],
-  [/^40/, TRY_AGAIN, "serialization failure or deadlock: rolled back, and may pass next time"],
-  [/^53/, TRY_AGAIN, "out of memory, disk or connections: may have ended by the next time"],
-  [/^55P03$/, TRY_AGAIN, "a lock could not be had in time"],
-  [/^57P0[12]$/, NOBODY_KNOWS, "the backend was ended, perhaps after it committed"],
-  [/^57P03$/, TRY_AGAIN, "the server is starting or stopping: nothing was sent"],
-  [/^08/, NOBODY_KNOWS, "the connection broke while a statement may have been under way"],
-  [
-    /^(ECONNREFUSED|ENOENT|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|CONNECT_TIMEOUT)$/,
-    TRY_AGAIN,
-    "no connection was made: nothing was sent",
-  ],
-  [/^CONNECTION_ENDED$/, NOT_SAVED, "the program has ended the connections: nothing was sent"],
-  [
-    /^(CONNECTION_(CLOSED|DESTROYED)|ECONNRESET|ECONNABORTED|EPIPE|ETIMEDOUT)$/,
-    NOBODY_KNOWS,
-    "the connection broke before the answer came",
-  ],
+/** Which code means what, the first that matches. Whatever is not here was refused for good. */
+const MEANINGS: readonly {
+  readonly code: RegExp;
+  readonly meaning: Meaning;
+  readonly reason: string;
+  /** What the user can do about it. */
+  readonly advice?: string;
+}[] = [
+  { code: /^09/, meaning: BAD_ROW, reason: "a trigger failed on a row" },
+  { code: /^21/, meaning: BAD_ROW, reason: "a row was to be changed twice" },
+  { code: /^22/, meaning: BAD_ROW, reason: "a value that the column cannot hold" },
+  { code: /^23/, meaning: BAD_ROW, reason: "a row that violates a constraint" },
+  { code: /^27/, meaning: BAD_ROW, reason: "a trigger has changed the row meanwhile" },
+  { code: /^38/, meaning: BAD_ROW, reason: "a function outside the server failed on a row" },
+  { code: /^44/, meaning: BAD_ROW, reason: "a row that the view would not show" },
+  { code: /^54/, meaning: BAD_ROW, reason: "a row, or an index entry, that is too large" },
+  { code: /^P0/, meaning: BAD_ROW, reason: "a trigger refused a row" },
+  {
+    code: /^40003$/,
+    meaning: NOBODY_KNOWS,
+    reason: "the server itself does not know whether the statement completed",
+  },
+  {
+    code: /^40/,
+    meaning: TRY_AGAIN,
+    reason: "serialization failure or deadlock: rolled back, and may pass next time",
+  },
+  {
+    code: /^53/,
+    meaning: TRY_AGAIN,
+    reason: "out of memory, disk or connections: may have ended by the next time",
+  },
+  { code: /^55P03$/, meaning: TRY_AGAIN, reason: "a lock could not be had in time" },
+  {
+    code: /^57014$/,
+    meaning: TRY_AGAIN,
+    reason: "cancelled, as by statement_timeout: rolled back, and may be faster next time",
+  },
+  {
+    code: /^57P0[12]$/,
+    meaning: NOBODY_KNOWS,
+    reason: "the backend was ended, perhaps after it committed",
+  },
+  {
+    code: /^57P03$/,
+    meaning: TRY_AGAIN,
+    reason: "the server is starting or stopping: nothing was sent",
+  },
+  {
+    code: /^25006$/,
+    meaning: TRY_AGAIN,
+    reason: "a standby, as after a failover: the connection may lead to the new primary next time",
+    advice: "connect to the primary server",
+  },
+  {
+    code: /^08/,
+    meaning: NOBODY_KNOWS,
+    reason: "the connection broke while a statement may have been under way",
+  },
+  {
+    code: /^(ECONNREFUSED|ENOENT|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|CONNECT_TIMEOUT)$/,
+    meaning: TRY_AGAIN,
+    reason: "no connection was made: nothing was sent",
+  },
+  {
+    code: /^CONNECTION_ENDED$/,
+    meaning: REFUSED,
+    reason: "the program has ended the connections: nothing was sent",
+  },
+  {
+    code: /^(CONNECTION_(CLOSED|DESTROYED)|ECONNRESET|ECONNABORTED|EPIPE|ETIMEDOUT)$/,
+    meaning: NOBODY_KNOWS,
+    reason: "the connection broke before the answer came",
+  },
+  {
+    code: /^28/,
+    meaning: REFUSED,
+    reason: "the server does not let the user in",
+    advice: "check the user, the password and the server's pg_hba.conf",
+  },
+  {
+    code: /^3D000$/,
+    meaning: REFUSED,
+    reason: "there is no such database",
+    advice: "create the database, or correct its name",
+  },
+  {
+    code: /^42501$/,
+    meaning: REFUSED,
+    reason: "the user may not do that",
+    advice: "grant the user SELECT and INSERT on the table, and UPDATE where rows are updated",
+  },
+  {
+    code: /^(42P01|3F000)$/,
+    meaning: REFUSED,
+    reason: "there is no such table",
+    advice: "create the table, or correct its name",
+  },
+  {
+    code: /^(26000|42P05)$/,
+    meaning: REFUSED,
+    reason: "a pooler has put another server behind the connection",
+    advice: "give postgres.js the option 'prepare: false'",
+  },
 ];
+
+/** What does not follow from the code of an error. */
+interface WriteErrorOptions {
+  readonly sent?: boolean;
+  readonly isolable?: boolean;
+}
 
 /** The fields of a server's error that name things and show no values. */
 const FIELDS = ["severity", "schema_name", "table_name", "column_name", "constraint_name"] as const;
@@ -49,13 +143,15 @@ const FIELDS = ["severity", "schema_name", "table_name", "column_name", "constra
  * console.log(isDuplicate(new Error("another")));
  * ```
  */
-export class PostgresWriteError extends Error {
+export class PostgresWriteError extends OutcomeError {
   /** The SQLSTATE, as 23505 for a duplicate, or the driver's code, as ECONNREFUSED. */
   readonly code: string;
   /** Whether the server said no, or nobody knows what became of the rows. */
-  readonly outcome: "failed" | "unknown";
+  declare readonly outcome: "failed" | "unknown";
   /** Whether the same rows may be saved another time. */
   readonly retryable: boolean;
+  /** Whether it is about single rows, so that the others of the batch may be saved without them. */
+  readonly isolable: boolean;
   /** As the server sent it: ERROR or FATAL. */
   declare readonly severity?: string;
   /** The schema that the error is about. */
@@ -72,26 +168,42 @@ export class PostgresWriteError extends Error {
    *
    * @param code The SQLSTATE or the driver's code.
    * @param message What could not be done, and why.
-   * @param options `sent: false` where the rows are known not to have been sent.
+   * @param options `sent: false` where the rows are known not to have been sent, and `isolable`
+   * where it does not follow from the code.
    */
-  constructor(code: string, message: string, options: { sent?: boolean } = {}) {
-    super(message);
+  constructor(code: string, message: string, options: WriteErrorOptions = {}) {
+    const { outcome, retryable, isolable } = entryOf(code)?.meaning ?? REFUSED;
+    super(options.sent === false ? "failed" : outcome, message);
     this.name = "PostgresWriteError";
     this.code = code;
-    const [, meaning] = MEANINGS.find(([pattern]) => pattern.test(code)) ?? [undefined, NOT_SAVED];
-    this.outcome = options.sent === false ? "failed" : meaning.outcome;
-    this.retryable = meaning.retryable;
+    this.retryable = retryable;
+    this.isolable = options.isolable ?? isolable;
   }
 }
 
+function entryOf(code: string) {
+  return MEANINGS.find((one) => one.code.test(code));
+}
+
+/** Of a row that cannot be written, found before it is sent. */
+export function badRow(code: string, why: string): PostgresWriteError {
+  return new PostgresWriteError(code, `Cannot save a row as ${why}`, { isolable: true });
+}
+
 /** What the driver rejected with, without the values that it carries. */
-export function withoutValues(error: unknown, options?: { sent?: boolean }): unknown {
+export function withoutValues(error: unknown, options?: WriteErrorOptions): unknown {
   if (error instanceof PostgresWriteError || !(error instanceof Error)) return error;
-  const { code, message } = error as Error & { code?: unknown };
+  const { code, message, routine } = error as Error & { code?: unknown; routine?: unknown };
   // Without a code it is neither from the server nor from the driver, but a mistake in a program.
   if (typeof code !== "string") return error;
+  // Row security refuses a row with the code of a user who may not use the table.
+  const isRowSecurity = code === "42501" && routine === "ExecWithCheckOptions";
+  const advice = isRowSecurity ? undefined : entryOf(code)?.advice;
   const shown = code.startsWith("22") ? withoutQuotes(message) : message;
-  const safe = new PostgresWriteError(code, shown, options);
+  const safe = new PostgresWriteError(code, advice ? `${shown}: ${advice}` : shown, {
+    ...options,
+    ...isRowSecurity && { isolable: true },
+  });
   for (const field of FIELDS) {
     const value = (error as unknown as Record<string, unknown>)[field];
     if (typeof value === "string") Object.defineProperty(safe, field, { value, enumerable: true });

@@ -2,7 +2,9 @@ import type { Sql } from "postgres";
 import type { Column, Table } from "./postgres_table.ts";
 import { PostgresWriteError, withoutValues } from "./postgres_errors.ts";
 import { textArray } from "./postgres_text.ts";
+import { nextTurn } from "./event_loop.ts";
 import { UnknownOutcomeError } from "./outcome.ts";
+import { type Statement, watch } from "./postgres_watchdog.ts";
 
 /** What became of a row. */
 export type RowOutcome = "inserted" | "updated" | "skipped";
@@ -63,7 +65,7 @@ export function rowsMethod(sql: Sql, table: Table, conflict: ConflictPlan | unde
   return (cells, signal) => Promise.all(rowsOf(cells).map((row) => save(row, signal)));
 }
 
-/** Runs a statement, prepared once per connection; asks the server to stop when it is aborted. */
+/** Runs a statement, prepared once per connection, and sees to it that it ends when aborted. */
 async function run(
   sql: Sql,
   statement: string,
@@ -72,15 +74,24 @@ async function run(
 ): Promise<{ readonly count: number } & readonly Uint8Array[][]> {
   if (signal.aborted) throw new PostgresWriteError("57014", "Cannot save rows that were aborted");
   const query = sql.unsafe(statement, [...parameters], { prepare: true }).raw();
-  const cancel = () => void query.cancel();
-  signal.addEventListener("abort", cancel);
+  const release = watch(sql, query as Statement, signal);
   try {
     return await query as unknown as { readonly count: number } & readonly Uint8Array[][];
   } catch (error) {
-    throw withoutValues(error);
+    throw await afterClosing(withoutValues(error));
   } finally {
-    signal.removeEventListener("abort", cancel);
+    release();
   }
+}
+
+/**
+ * Gives the driver time to notice that a connection is closed whose error it has passed on: a
+ * statement that it is given in between is never answered.
+ */
+async function afterClosing(error: unknown): Promise<unknown> {
+  if (!(error instanceof PostgresWriteError) || error.severity === "ERROR") return error;
+  await nextTurn();
+  return error;
 }
 
 /**

@@ -1,4 +1,4 @@
-import { PostgresWriteError } from "./postgres_errors.ts";
+import { badRow } from "./postgres_errors.ts";
 
 /** The type of a column, as far as it decides how a value is written. */
 export interface ValueType {
@@ -48,10 +48,7 @@ export function encoderFor(column: string, type: ValueType): (value: unknown) =>
       return encode(value);
     } catch (error) {
       if (!(error instanceof Unwritable)) throw error;
-      throw new PostgresWriteError(
-        error.code,
-        `Cannot save a row as column '${column}' ${error.message}`,
-      );
+      throw badRow(error.code, `column '${column}' ${error.message}`);
     }
   };
 }

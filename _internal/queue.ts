@@ -10,6 +10,8 @@ export class Entry<T, R> {
   previous: Entry<T, R> | undefined = undefined;
   /** Settles the promise of a `push()` that waits for room. */
   room: PromiseWithResolvers<void> | undefined = undefined;
+  /** What must not be in two batches at a time. */
+  key: unknown = undefined;
   /** Withdraws the item while it is queued. */
   signal: AbortSignal | undefined = undefined;
 
@@ -62,16 +64,23 @@ export class Queue<T, R> {
     }
   }
 
-  /** Takes entries from the head, as many as one batch holds. */
-  take(maxItems: number, maxBytes: number): Entry<T, R>[] {
+  /**
+   * Takes entries from the head, as many as one batch holds, and leaves out those which have to wait.
+   * Who stands beyond the capacity has not come in yet.
+   */
+  take(
+    maxItems: number,
+    maxBytes: number,
+    hasToWait?: (entry: Entry<T, R>) => boolean,
+  ): Entry<T, R>[] {
     const taken: Entry<T, R>[] = [];
     let bytes = 0;
-    for (
-      let entry = this.head;
-      entry !== undefined && taken.length < maxItems &&
-      (bytes += entry.bytes) <= maxBytes;
-      entry = this.head
-    ) {
+    let next = this.head;
+    while (next !== undefined && !next.waiting && taken.length < maxItems) {
+      const entry = next;
+      next = entry.next;
+      if (hasToWait !== undefined && hasToWait(entry)) continue;
+      if ((bytes += entry.bytes) > maxBytes) break;
       this.remove(entry);
       taken.push(entry);
     }

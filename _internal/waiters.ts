@@ -6,9 +6,10 @@ export class Waiters {
     return new Promise((resolve) => void this.#waiting.push({ upTo, resolve }));
   }
 
-  /** Wakes those who wait for items before `oldest`, the oldest item that is not settled. */
-  wake(oldest: number): void {
+  /** Wakes those who wait for items before the oldest that is not settled. */
+  wake(findOldest: () => number): void {
     if (this.#waiting.length === 0) return;
+    const oldest = findOldest();
     const waiting = this.#waiting;
     this.#waiting = waiting.filter(({ upTo }) => upTo >= oldest);
     for (const { upTo, resolve } of waiting) if (upTo < oldest) resolve();

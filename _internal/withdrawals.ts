@@ -28,6 +28,11 @@ export class Withdrawals<T, R> {
     signal.addEventListener("abort", listener);
   }
 
+  /** They have left the queue, and can no longer be withdrawn. */
+  forgetAll(entries: readonly Entry<T, R>[]): void {
+    if (this.#watched.size > 0) { for (const entry of entries) this.forget(entry); }
+  }
+
   forget(entry: Entry<T, R>): void {
     const { signal } = entry;
     if (signal === undefined) return;

@@ -9,55 +9,10 @@
  * Divide by the number of items: a queue that is linear costs the same per item at every size.
  */
 import { AsyncBatcher } from "../batcher.ts";
-
-const MAX_ITEMS = 500;
+import { HandWritten } from "./hand_written.ts";
 
 function send(): Promise<void> {
   return Promise.resolve();
-}
-
-interface Waiting {
-  item: number;
-  resolve: () => void;
-  reject: (error: unknown) => void;
-}
-
-/** The honest baseline: it batches, and does nothing else. */
-class HandWritten {
-  #added: Waiting[] = [];
-  #pushed: number[] = [];
-  #timer: ReturnType<typeof setTimeout> | undefined;
-
-  add(item: number): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#added.push({ item, resolve, reject });
-      this.#next(this.#added.length);
-    });
-  }
-
-  push(item: number): void {
-    this.#pushed.push(item);
-    this.#next(this.#pushed.length);
-  }
-
-  async flush(): Promise<void> {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    const [added, pushed] = [this.#added, this.#pushed];
-    this.#added = [];
-    this.#pushed = [];
-    try {
-      if (added.length + pushed.length > 0) await send();
-      for (const { resolve } of added) resolve();
-    } catch (error) {
-      for (const { reject } of added) reject(error);
-    }
-  }
-
-  #next(size: number): void {
-    if (size >= MAX_ITEMS) void this.flush();
-    else this.#timer ??= setTimeout(() => this.flush(), 10);
-  }
 }
 
 for (const count of [1_000, 10_000, 100_000, 1_000_000]) {
@@ -69,7 +24,7 @@ for (const count of [1_000, 10_000, 100_000, 1_000_000]) {
     baseline: true,
     ...runs,
   }, async () => {
-    const batcher = new HandWritten();
+    const batcher = new HandWritten<number>(send);
     const added = new Array<Promise<void>>(count);
     for (let i = 0; i < count; i++) added[i] = batcher.add(i);
     await batcher.flush();
@@ -90,7 +45,7 @@ for (const count of [1_000, 10_000, 100_000, 1_000_000]) {
     baseline: true,
     ...runs,
   }, async () => {
-    const batcher = new HandWritten();
+    const batcher = new HandWritten<number>(send);
     for (let i = 0; i < count; i++) await batcher.push(i);
     await batcher.flush();
   });
@@ -106,7 +61,7 @@ for (const count of [1_000, 10_000, 100_000, 1_000_000]) {
     baseline: true,
     ...runs,
   }, async () => {
-    const batcher = new HandWritten();
+    const batcher = new HandWritten<number>(send);
     for (let i = 0; i < count; i++) batcher.push(i);
     await batcher.flush();
   });

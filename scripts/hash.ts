@@ -62,6 +62,7 @@ async function work(
       numbered: format === "lines",
     }),
     onConflict,
+    retryFor: 1_000 * flags["retry-for"],
     onBatch: ({ duration }) => progress.noteResponse(duration),
   });
   await using pool = new HashPool({ workers, cost });

@@ -68,7 +68,8 @@ async function work(
     }),
     onConflict: "skip",
     // A database that is down is waited for: the job is not to blame, and stays in hand.
-    delivery: { maxDelay: 20, retry: { maxAttempts: Infinity, minDelay: 200, maxDelay: 5_000 } },
+    retryFor: Infinity,
+    maxDelay: 20,
   });
   await using pool = new HashPool({ workers, cost });
   const client = jetstream(nats.connection);

@@ -1,4 +1,6 @@
 import postgres from "postgres";
+import { AsyncBatcher } from "../batcher.ts";
+import { postgresWriter, type PostgresWriterOptions, type Row } from "../postgres.ts";
 import { startEmbeddedServer } from "../scripts/database/embedded.ts";
 
 /** Tests of the database need a server, and so permissions; without them they show as ignored. */
@@ -50,4 +52,20 @@ export function databaseTest(
       }
     },
   });
+}
+
+/** All methods of {@linkcode postgresWriter}. */
+export const METHODS = ["unnest", "rows", "copy"] as const;
+
+/** Saves rows, and tells of each what its promise settled with. */
+export async function save(
+  sql: postgres.Sql,
+  rows: Row[],
+  options: PostgresWriterOptions,
+  isolate = true,
+): Promise<unknown[]> {
+  const send = postgresWriter(sql, options);
+  await using batcher = new AsyncBatcher(send, { ...send.defaults, maxItems: 10_000, isolate });
+  const results = await Promise.allSettled(rows.map((row) => batcher.add(row)));
+  return results.map((result) => result.status === "fulfilled" ? result.value : result.reason);
 }

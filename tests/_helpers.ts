@@ -1,3 +1,4 @@
+import FakeTimers from "@sinonjs/fake-timers";
 import type { Batch, Send } from "../batcher.ts";
 import { nextTurn } from "../_internal/event_loop.ts";
 
@@ -33,12 +34,13 @@ export async function settle(): Promise<void> {
   for (let i = 0; i < 3; i++) await nextTurn();
 }
 
-/** Whether the promise is still pending. */
+/** Whether the promise is still pending after a few turns of the event loop. */
 export async function isPending(promise: Promise<unknown>): Promise<boolean> {
+  let pending = true;
+  const settled = () => void (pending = false);
+  promise.then(settled, settled);
   await settle();
-  const pending = Symbol();
-  const winner = await Promise.race([promise.catch(() => {}), Promise.resolve(pending)]);
-  return winner === pending;
+  return pending;
 }
 
 /** What the promise rejects with. */
@@ -49,6 +51,14 @@ export async function rejection(promise: Promise<unknown>): Promise<unknown> {
     return error;
   }
   throw new Error("The promise was not rejected");
+}
+
+/** A clock that stands still until the test moves it, for timers and the monotonic clock. */
+export function fakeClock(
+  toFake = ["setTimeout", "clearTimeout", "setImmediate", "clearImmediate", "performance"],
+): ReturnType<typeof FakeTimers.install> & Disposable {
+  const clock = FakeTimers.install({ toFake: toFake as never });
+  return Object.assign(clock, { [Symbol.dispose]: () => clock.uninstall() });
 }
 
 /** Keeps the processor busy, as hashing does: no timer fires meanwhile. */

@@ -6,7 +6,7 @@ import {
   assertStrictEquals,
 } from "@std/assert";
 import { AsyncBatcher, PushedItemsError, UnknownOutcomeError, UnsentError } from "../batcher.ts";
-import { ControlledSend, isPending, rejection, settle } from "./_helpers.ts";
+import { ControlledSend, fakeClock, isPending, rejection, settle } from "./_helpers.ts";
 
 Deno.test("AsyncBatcher.close() sends more items than one batch holds", async () => {
   const sizes: number[] = [];
@@ -41,6 +41,7 @@ Deno.test("AsyncBatcher.close() loses nothing of a partial batch behind which a 
 });
 
 Deno.test("AsyncBatcher.close() carries a retry through that is in its pause", async () => {
+  using clock = fakeClock(["setTimeout", "clearTimeout"]);
   let calls = 0;
   const batcher = new AsyncBatcher<number>(
     () => ++calls === 1 ? Promise.reject(new Error("busy")) : Promise.resolve(),
@@ -48,8 +49,11 @@ Deno.test("AsyncBatcher.close() carries a retry through that is in its pause", a
   );
   const added = batcher.add(1);
   await settle();
+  const closed = batcher.close();
+  assert(await isPending(closed));
   assertEquals(calls, 1);
-  assertEquals(await batcher.close(), { added: 1, saved: 1, failed: 0, unknown: 0, unsent: 0 });
+  await clock.tickAsync(20);
+  assertEquals(await closed, { added: 1, saved: 1, failed: 0, unknown: 0, unsent: 0 });
   await added;
 });
 

@@ -1,14 +1,6 @@
-import FakeTimers from "@sinonjs/fake-timers";
 import { assert, assertEquals } from "@std/assert";
 import { AsyncBatcher } from "../batcher.ts";
-import { compute, ControlledSend, isPending, settle } from "./_helpers.ts";
-
-const TIMERS = ["setTimeout", "clearTimeout", "setImmediate", "clearImmediate", "performance"];
-
-function fakeClock(): ReturnType<typeof FakeTimers.install> & Disposable {
-  const clock = FakeTimers.install({ toFake: TIMERS as never });
-  return Object.assign(clock, { [Symbol.dispose]: () => clock.uninstall() });
-}
+import { compute, ControlledSend, fakeClock, isPending, settle } from "./_helpers.ts";
 
 Deno.test("AsyncBatcher sends items that trickle in about every maxDelay", async () => {
   using clock = fakeClock();
@@ -212,24 +204,20 @@ Deno.test("AsyncBatcher holds no timer when it is idle", async () => {
 });
 
 Deno.test("AsyncBatcher takes no notice of a wall clock that steps back", async () => {
-  const clock = FakeTimers.install({ toFake: ["Date"] });
-  try {
-    clock.setSystemTime(new Date("2030-01-01"));
-    const batches: number[][] = [];
-    // deno-lint-ignore require-await
-    const batcher = new AsyncBatcher<number>(async (items) => void batches.push([...items]), {
-      maxDelay: 5,
-    });
-    const first = batcher.add(1);
-    clock.setSystemTime(new Date("2001-01-01"));
-    await first;
-    const second = batcher.add(2);
-    await second;
-    assertEquals(batches, [[1], [2]]);
-    await batcher.close();
-  } finally {
-    clock.uninstall();
-  }
+  using clock = fakeClock(["Date"]);
+  clock.setSystemTime(new Date("2030-01-01"));
+  const batches: number[][] = [];
+  // deno-lint-ignore require-await
+  const batcher = new AsyncBatcher<number>(async (items) => void batches.push([...items]), {
+    maxDelay: 5,
+  });
+  const first = batcher.add(1);
+  clock.setSystemTime(new Date("2001-01-01"));
+  await first;
+  const second = batcher.add(2);
+  await second;
+  assertEquals(batches, [[1], [2]]);
+  await batcher.close();
 });
 
 Deno.test("AsyncBatcher takes the longest delay that a timer can keep", () => {

@@ -17,8 +17,8 @@ import {
   type HashPoolOptions,
   HashWorkerError,
 } from "../hash_pool.ts";
-import { rejection, settle } from "./_helpers.ts";
-import { type FakeWorker, FakeWorkers, isPending } from "./fixtures/hash_pool_fake_worker.ts";
+import { isPending, rejection, settle } from "./_helpers.ts";
+import { type FakeWorker, FakeWorkers } from "./fixtures/hash_pool_fake_worker.ts";
 
 function fakePool(options: HashPoolOptions = {}): { pool: HashPool; workers: FakeWorkers } {
   const workers = new FakeWorkers();

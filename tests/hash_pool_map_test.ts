@@ -14,8 +14,8 @@ import {
   HashPoolClosedError,
   HashWorkerError,
 } from "../hash_pool.ts";
-import { rejection, settle } from "./_helpers.ts";
-import { FakeWorkers, isPending, startEager } from "./fixtures/hash_pool_fake_worker.ts";
+import { isPending, rejection, settle } from "./_helpers.ts";
+import { FakeWorkers, startEager } from "./fixtures/hash_pool_fake_worker.ts";
 
 function fakePool(workers: FakeWorkers): HashPool {
   return new HashPool({ workers: 2, cost: 8, createWorker: workers.create });

@@ -212,7 +212,7 @@ databaseTest("tableStore() asks for hundreds of ids at once, and finds bad ones"
   const counting = {
     unsafe: (...args: Parameters<typeof sql.unsafe>) => (statements++, sql.unsafe(...args)),
   } as unknown as typeof sql;
-  await using store = tableStore(counting, { target, table, onConflict: "skip" });
+  await using store = tableStore(counting, { target, table, onConflict: "skip", retryFor: 0 });
   const ids: unknown[] = range(500).map((i) => `0${i}`);
   const known = await store.find(ids);
   assertEquals(statements, 1);
@@ -387,7 +387,10 @@ test("ends with a sentence and an honest account when the table vanishes", async
   const { code, stdout, stderr } = await run.output();
   assertEquals(code, 1);
   assertEquals(account(stdout), { read: 102, saved: 100, unfinished: 2, hashed: 100 });
-  assertMatch(stderr, /^Cannot use the database at .* as relation .* does not exist \(42P01\)\n$/);
+  assertMatch(
+    stderr,
+    /^Cannot use the database at .* as relation .* does not exist: create the table, or correct its name \(42P01\)\n$/,
+  );
 });
 
 Deno.test("hash.ts ends when the server dies, and a second run does the rest", {
@@ -403,7 +406,14 @@ Deno.test("hash.ts ends when the server dies, and a second run does the rest", {
     {
       // What it says it has saved must survive it.
       await using server = await startEmbeddedServer({ dataDir });
-      await using run = new HashRun([path, "--database-url", server.url, ...flags]);
+      await using run = new HashRun([
+        path,
+        "--database-url",
+        server.url,
+        "--retry-for",
+        "5",
+        ...flags,
+      ]);
       await withSql(server.url, async (sql) => {
         await until(async () => await countOf(sql).catch(() => 0) >= 100);
       });

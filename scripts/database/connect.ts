@@ -1,4 +1,5 @@
 import postgres from "postgres";
+import { postgresOptions } from "../../postgres.ts";
 import { ScriptError, UsageError } from "../cli/run.ts";
 import { EmbeddedServerError, startEmbeddedServer } from "./embedded.ts";
 
@@ -52,9 +53,8 @@ export async function openDatabase(options: OpenDatabaseOptions): Promise<Databa
 
 async function connect(url: string, server?: AsyncDisposable): Promise<Database> {
   const sql = postgres(url, {
+    ...postgresOptions,
     connect_timeout: 10,
-    // The driver's own back-off makes all connections wait 10 to 20 s after one restart.
-    backoff: (attempt) => Math.min(0.2 * attempt, 1),
     onnotice: () => {},
     connection: { application_name: "burst" },
   });

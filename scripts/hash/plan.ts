@@ -25,6 +25,11 @@ export const FLAGS = {
     max: 31,
   }),
   workers: integer("threads that hash", navigator.hardwareConcurrency, { max: 1_000 }),
+  "retry-for": integer("how many seconds to go on while the database is down", 60, {
+    placeholder: "SECONDS",
+    min: 0,
+    max: 1_000_000,
+  }),
   rejects: text(
     "FILE",
     "where to tell of rows that cannot be used; CSV if it ends in .csv, or NDJSON",

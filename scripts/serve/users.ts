@@ -33,14 +33,11 @@ export interface UsersOptions {
 }
 
 /**
- * Somebody waits for the answer: no delay, and no more time than one would wait. Two more attempts
- * bring a request over a connection that breaks, not over a database that is down.
+ * In milliseconds: how long an attempt may take, and how long others may follow. Somebody waits for
+ * the answer. It is enough for a connection that breaks, and not for a database that is down.
  */
-const DELIVERY = {
-  maxDelay: 0,
-  timeout: 3_000,
-  retry: { maxAttempts: 3, minDelay: 200, maxDelay: 1_000 },
-};
+const TIMEOUT = 3_000;
+const RETRY_FOR = 3_000;
 
 /** How long the database may take to say that it is there, in milliseconds. */
 const PING_TIMEOUT = 2_000;
@@ -56,8 +53,20 @@ export async function openUsers(
 ): Promise<Users> {
   const target = { table: name, id: "email", hash: "hash", carried: [] };
   const table = await prepareTable(sql, target, { create, numbered: false });
-  const store = tableStore(sql, { target, table, onConflict: "skip", delivery: DELIVERY, onBatch });
-  const hashes = new AsyncBatcher(hashFinder(sql, table), { ...DELIVERY, idempotent: true });
+  const store = tableStore(sql, {
+    target,
+    table,
+    onConflict: "skip",
+    maxDelay: 0,
+    timeout: TIMEOUT,
+    retryFor: RETRY_FOR,
+    onBatch,
+  });
+  const hashes = new AsyncBatcher(hashFinder(sql, table), {
+    idempotent: true,
+    timeout: TIMEOUT,
+    retry: { deadline: RETRY_FOR },
+  });
   return {
     async has(email) {
       const [known] = await store.find([email]);

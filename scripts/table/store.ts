@@ -1,11 +1,5 @@
 import type { Sql } from "postgres";
-import {
-  AsyncBatcher,
-  type AsyncBatcherOptions,
-  type Batch,
-  type BatchReport,
-  UnsentError,
-} from "../../batcher.ts";
+import { AsyncBatcher, type Batch, type BatchReport, UnsentError } from "../../batcher.ts";
 import { PostgresWriteError, postgresWriter, type Row, type RowOutcome } from "../../postgres.ts";
 import { withoutValues } from "../../_internal/postgres_errors.ts";
 import type { Table } from "../../_internal/postgres_table.ts";
@@ -50,18 +44,29 @@ export interface TableStoreOptions {
   /** The same, as the catalogue has it. */
   readonly table: Table;
   readonly onConflict: OnConflict;
-  /** How bursts are sent, where not as it suits a job. */
-  readonly delivery?: Pick<AsyncBatcherOptions<Row>, "maxDelay" | "timeout" | "retry">;
+  /** How long to go on, in milliseconds, while the database is down. */
+  readonly retryFor: number;
+  /**
+   * How long, in milliseconds, rows wait for company.
+   *
+   * @default {50}
+   */
+  readonly maxDelay?: number;
+  /**
+   * How long, in milliseconds, an attempt may take.
+   *
+   * @default {30_000}
+   */
+  readonly timeout?: number;
   /** Called after every attempt to save a burst. */
   readonly onBatch?: (report: BatchReport) => void;
 }
 
 /**
- * For a job. Hashes wait for company, as nobody waits for a single one of them, and the server needs
- * the processor that it is spared for every burst that is not sent. The retries are room enough for a
- * server to be restarted: about 8 s, and never more than 16.
+ * For a job. Nobody waits for a single one of its hashes, and the server needs the processor that it
+ * is spared for every burst that is not sent.
  */
-const DELIVERY = { maxDelay: 50, retry: { maxAttempts: 6, minDelay: 500 } };
+const MAX_DELAY = 50;
 
 const ENDINGS: Record<RowOutcome, Ending> = {
   inserted: "saved",
@@ -71,15 +76,17 @@ const ENDINGS: Record<RowOutcome, Ending> = {
 
 /** A table in PostgreSQL. */
 export function tableStore(sql: Sql, options: TableStoreOptions): Store {
-  const { target, delivery = DELIVERY, onBatch } = options;
-  const { send, idempotent } = rowSender(sql, options);
+  const { target, retryFor, maxDelay = MAX_DELAY, timeout, onBatch } = options;
+  const { send, defaults } = rowSender(sql, options);
+  const retry = { ...defaults.retry, deadline: retryFor };
   const ids = new AsyncBatcher(idFinder(sql, options.table), {
-    ...delivery,
-    maxDelay: 0,
     maxInFlight: 1,
     idempotent: true,
+    isolate: true,
+    timeout,
+    retry,
   });
-  const rows = new AsyncBatcher(send, { ...delivery, idempotent, onBatch });
+  const rows = new AsyncBatcher(send, { ...defaults, maxDelay, timeout, retry, onBatch });
   return {
     get queued() {
       return rows.size;
@@ -134,7 +141,7 @@ export function dryStore(): Store {
 }
 
 /**
- * Asks which ids are there with one statement; where it fails for an id, with one for each half.
+ * Asks which ids are there.
  *
  * The answer is one row, as rows that come before an error stay behind in postgres.js 3.4.9: the next
  * answer on that connection, to whatever question, begins with as many empty places.
@@ -145,22 +152,16 @@ function idFinder(sql: Sql, { quoted, target: [id] }: Table) {
     from (select ord, v::${id.type} as key
       from unnest($1::text::text[]) with ordinality as r (v, ord)) as ids`;
 
-  async function ask(values: readonly string[]): Promise<(Known | Error)[]> {
+  async function ask(values: readonly string[]): Promise<readonly Known[]> {
     if (values.length === 0) return [];
-    try {
-      const [{ known }] = await sql.unsafe<[{ known: Known[] }]>(
-        statement,
-        [textArray(values)],
-        { prepare: true },
-      );
-      return known;
-    } catch (cause) {
-      const error = withoutValues(cause);
-      if (!isAboutRow(error)) throw error;
-      if (values.length === 1) return [error];
-      const half = values.length >> 1;
-      return [...await ask(values.slice(0, half)), ...await ask(values.slice(half))];
-    }
+    const [{ known }] = await sql.unsafe<[{ known: Known[] }]>(
+      statement,
+      [textArray(values)],
+      { prepare: true },
+    ).catch((error) => {
+      throw withoutValues(error);
+    });
+    return known;
   }
 
   return async (ids: readonly unknown[]): Promise<(Known | Error)[]> => {
@@ -176,31 +177,22 @@ function idFinder(sql: Sql, { quoted, target: [id] }: Table) {
   };
 }
 
-/** Saves bursts of rows, and finds those which the server does not want. */
+/** Saves bursts of rows. */
 function rowSender(sql: Sql, { target, table, onConflict }: TableStoreOptions) {
-  const options = {
+  const write = postgresWriter(sql, {
     table: target.table,
     columns: [target.id, target.hash, ...target.carried],
     conflict: onConflict === "error" ? undefined : {
       target: [target.id],
       action: onConflict === "skip" ? "ignore" : "update",
     } as const,
-  };
-  const write = postgresWriter(sql, options);
-  const writeEach = postgresWriter(sql, { ...options, method: "rows" });
+  });
 
   async function send(
     rows: readonly Row[],
     batch: Batch,
   ): Promise<readonly (RowOutcome | Error)[]> {
-    let results: readonly (RowOutcome | Error)[];
-    try {
-      results = await write(rows, batch);
-    } catch (error) {
-      if (!isAboutRow(error)) throw error;
-      // One bad row fails its burst. Once `AsyncBatcher` can isolate it, it will do this.
-      results = await writeEach(rows, batch);
-    }
+    const results = await write(rows, batch);
     return onConflict === "skip" && batch.attempt > 1 ? await claim(rows, results) : results;
   }
 
@@ -225,14 +217,10 @@ function rowSender(sql: Sql, { target, table, onConflict }: TableStoreOptions) {
     return outcomes;
   }
 
-  return { send, idempotent: options.conflict !== undefined };
+  return { send, defaults: write.defaults };
 }
 
-/**
- * Whether the server, or the check before it, refused this row and would take others: data
- * exceptions, constraints, values of a wrong type, what triggers raise, limits.
- */
+/** Whether the server, or the check before it, refused this row and would take others. */
 function isAboutRow(error: unknown): error is PostgresWriteError {
-  return error instanceof PostgresWriteError &&
-    /^(09|2[1237]|38|42804$|44|54|P0)/.test(error.code);
+  return error instanceof PostgresWriteError && error.isolable;
 }

@@ -1,6 +1,7 @@
 import type { Sql } from "postgres";
 import { PostgresWriteError } from "../../postgres.ts";
 import { type Column, readTable, type Table } from "../../_internal/postgres_table.ts";
+import { textArray } from "../../_internal/postgres_text.ts";
 import { ScriptError } from "../cli/run.ts";
 
 /** The table that takes the hashes, and its columns. */
@@ -93,7 +94,7 @@ async function mustBeFilled(sql: Sql, { quoted, columns }: Table): Promise<strin
     select attname from pg_attribute
     where attrelid = ${quoted}::text::regclass and attnum > 0 and not attisdropped
       and attnotnull and not atthasdef and attidentity = ''
-      and attname <> all (${columns.map(({ name }) => name)}::text[])
+      and attname <> all (${textArray(columns.map(({ name }) => name))}::text::text[])
     order by attnum limit 1`;
   return column?.attname;
 }

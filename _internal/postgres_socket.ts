@@ -1,0 +1,79 @@
+import { Socket } from "node:net";
+
+/** The options of postgres.js, as far as connecting goes. */
+export interface ConnectOptions {
+  readonly host: readonly string[];
+  readonly port: readonly number[];
+  readonly path?: string | false;
+  readonly target_session_attrs?: string;
+  readonly socket?: (options: ConnectOptions) => Socket | Promise<Socket>;
+}
+
+/** The open sockets of each postgres.js instance, known by its options. */
+const SOCKETS = new WeakMap<object, { readonly open: Set<Socket>; host: number }>();
+
+/** Opens a socket for a postgres.js instance, and remembers it. */
+function openSocket(options: ConnectOptions): Socket {
+  const sockets = SOCKETS.get(options) ?? { open: new Set(), host: 0 };
+  SOCKETS.set(options, sockets);
+  const socket = new Socket();
+  socket.setNoDelay(true);
+  sockets.open.add(socket);
+  socket.once("close", () => sockets.open.delete(socket));
+  if (options.path) return socket.connect(options.path);
+  const { host, port, target_session_attrs } = options;
+  const index = sockets.host % host.length;
+  // The next host is tried where this one does not answer, or may turn out not to be the right one.
+  const next = () => sockets.host = index + 1;
+  if (target_session_attrs) next();
+  else socket.once("error", next);
+  // The driver takes them for the name in the certificate, and for its messages.
+  Object.assign(socket, { host: host[index], port: port[index] });
+  return socket.connect(port[index], host[index]);
+}
+
+/**
+ * Options for postgres.js under which it copes with broken connections.
+ *
+ * - `socket`: a connection that a firewall has dropped, or whose server hangs, looks healthy from this
+ *   side for a quarter of an hour, and the driver cannot close it: it stays in the pool, and every
+ *   statement that goes down it is lost. With this, `postgresWriter` resets it a second after a batch
+ *   has run into its `timeout`: every connection of the instance on which nothing has come since the
+ *   batch was sent. So give statements that take longer than `timeout` an instance of their own.
+ *   Small packets leave at once (`TCP_NODELAY`), which makes COPY fast.
+ * - `backoff`: at most 1 s between two attempts to connect. By default, all connections of a pool
+ *   wait 10 to 20 s after one restart of the server.
+ * - `fetch_types: false`: otherwise a connection that breaks while the driver asks for the types ends
+ *   the program with an unhandled rejection. (`postgresWriter` does not need them; JavaScript arrays
+ *   as parameters of your own statements do, and so does the method `"copy"`.)
+ *
+ * @example Usage
+ * ```ts
+ * import { postgresOptions } from "@burst/batcher/postgres";
+ * import postgres from "postgres";
+ *
+ * const sql = postgres("postgres://localhost/shop", { ...postgresOptions, max: 10 });
+ * await sql.end();
+ * ```
+ */
+export const postgresOptions: Readonly<{
+  socket: unknown;
+  backoff: (attempt: number) => number;
+  fetch_types: boolean;
+}> = {
+  socket: openSocket,
+  backoff: (attempt) => Math.min(0.2 * attempt, 1),
+  fetch_types: false,
+};
+
+/** Resets those of an instance's sockets on which nothing comes from now until it is called. */
+export function silenceDetector(options: object): (() => void) | undefined {
+  const sockets = SOCKETS.get(options);
+  if (sockets === undefined) return undefined;
+  const before = [...sockets.open].map((socket) => [socket, socket.bytesRead] as const);
+  return () => {
+    for (const [socket, bytes] of before) {
+      if (sockets.open.has(socket) && socket.bytesRead === bytes) socket.resetAndDestroy();
+    }
+  };
+}

@@ -1,0 +1,248 @@
+import { assert, assertEquals, assertInstanceOf, assertStrictEquals } from "@std/assert";
+import * as fc from "fast-check";
+import { AsyncBatcher, type BatchReport, OutcomeError, type Send } from "../batcher.ts";
+import { ControlledSend, rejection, settle } from "./_helpers.ts";
+
+class Refusal extends Error {
+  constructor(readonly isolable: boolean | undefined, readonly bad: readonly number[]) {
+    super(`refused because of ${bad}`);
+  }
+}
+
+/** Refuses a batch that holds a bad item, as a database does that saves all of a batch or nothing. */
+function atomicSend(isBad: (item: number) => boolean, isolable: boolean | "not said" = true) {
+  const batches: number[][] = [];
+  const saved: number[] = [];
+  // deno-lint-ignore require-await
+  const send: Send<number> = async (items) => {
+    batches.push([...items]);
+    const bad = items.filter(isBad);
+    if (bad.length > 0) throw new Refusal(isolable === "not said" ? undefined : isolable, bad);
+    saved.push(...items);
+  };
+  return { send, batches, saved };
+}
+
+function range(n: number): number[] {
+  return Array.from({ length: n }, (_, i) => i);
+}
+
+Deno.test("AsyncBatcher with isolate saves all but the bad item, which gets its own error", async () => {
+  const { send, saved } = atomicSend((item) => item === 5);
+  const batcher = new AsyncBatcher(send, { isolate: true });
+  const ends = await Promise.allSettled(range(8).map((item) => batcher.add(item)));
+  assertEquals(ends.map(({ status }) => status === "rejected"), range(8).map((i) => i === 5));
+  assertEquals((ends[5] as PromiseRejectedResult).reason.bad, [5]);
+  assertEquals(saved, [0, 1, 2, 3, 4, 6, 7]);
+  assertEquals(await batcher.close(), { added: 8, saved: 7, failed: 1, unknown: 0, unsent: 0 });
+});
+
+Deno.test("AsyncBatcher with isolate finds one bad item among n in O(log n) calls", async () => {
+  for (const n of [2, 3, 100, 500, 1024]) {
+    let most = 0;
+    for (const bad of new Set([0, 1, n >> 1, n - 2, n - 1])) {
+      const { send, batches, saved } = atomicSend((item) => item === bad);
+      const batcher = new AsyncBatcher(send, { isolate: true, maxItems: n });
+      for (const item of range(n)) batcher.push(item);
+      const { failures = [] } = await batcher.close();
+      assertEquals(failures.map(({ item }) => item), [bad]);
+      assertEquals(saved.length, n - 1);
+      most = Math.max(most, batches.length);
+    }
+    assert(most <= 1 + 2 * Math.ceil(Math.log2(n)), `${most} calls for ${n} items`);
+  }
+});
+
+Deno.test("AsyncBatcher with isolate does not send a half that must hold the bad item", async () => {
+  const { send, batches } = atomicSend((item) => item === 7);
+  const batcher = new AsyncBatcher(send, { isolate: true });
+  for (const item of range(8)) batcher.push(item);
+  await batcher.close();
+  assertEquals(batches, [range(8), [0, 1, 2, 3], [4, 5], [6], [7]]);
+});
+
+Deno.test("AsyncBatcher with isolate saves every good item and refuses every bad one", async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.boolean(), { minLength: 1, maxLength: 60 }),
+      fc.integer({ min: 1, max: 20 }),
+      fc.integer({ min: 1, max: 3 }),
+      async (bad, maxItems, maxInFlight) => {
+        const { send, saved } = atomicSend((item) => bad[item]);
+        const batcher = new AsyncBatcher(send, { isolate: true, maxItems, maxInFlight });
+        const errors = await Promise.all(
+          bad.map((_, item) => batcher.add(item).then(() => undefined, (error) => error.bad)),
+        );
+        assertEquals(errors, bad.map((isBad, item) => isBad ? [item] : undefined));
+        assertEquals(saved.sort((a, b) => a - b), range(bad.length).filter((i) => !bad[i]));
+        if (maxInFlight === 1) assertEquals(saved, [...saved].sort((a, b) => a - b));
+      },
+    ),
+  );
+});
+
+Deno.test("AsyncBatcher without isolate lets the whole batch fail", async () => {
+  const { send, batches } = atomicSend((item) => item === 1);
+  const batcher = new AsyncBatcher(send);
+  for (const item of range(4)) batcher.push(item);
+  assertEquals((await batcher.close()).failed, 4);
+  assertEquals(batches.length, 1);
+});
+
+Deno.test("AsyncBatcher with isolate does not split what was not refused because of its data", async () => {
+  const errors = [
+    new Refusal(false, []),
+    new TypeError("fetch failed"),
+    Object.assign(new Error("no connection"), { retryable: true }),
+    Object.assign(new Error("lost"), { outcome: "unknown" }),
+  ];
+  for (const error of errors) {
+    let calls = 0;
+    const batcher = new AsyncBatcher<number>(() => (calls++, Promise.reject(error)), {
+      isolate: true,
+    });
+    const ends = await Promise.all(range(4).map((item) => rejection(batcher.add(item))));
+    for (const end of ends) assertStrictEquals(end, error);
+    assertEquals(calls, 1);
+  }
+});
+
+Deno.test("AsyncBatcher with isolate splits an error that does not say what it is about, after the retries", async () => {
+  const { send, batches, saved } = atomicSend((item) => item === 1, "not said");
+  const batcher = new AsyncBatcher(send, { isolate: true, retry: { maxAttempts: 2, minDelay: 0 } });
+  for (const item of range(2)) batcher.push(item);
+  const { failures = [] } = await batcher.close();
+  assertEquals(failures.map(({ item }) => item), [1]);
+  assertEquals(saved, [0]);
+  assertEquals(batches, [[0, 1], [0, 1], [0], [1], [1]]);
+});
+
+Deno.test("AsyncBatcher asks the isolate function, and takes its throwing for a no", async () => {
+  for (
+    const [isolate, failed] of [
+      [(error: unknown) => error instanceof Refusal, 1],
+      [() => false, 4],
+      [() => {
+        throw new Error("broken");
+      }, 4],
+    ] as const
+  ) {
+    const batcher = new AsyncBatcher(atomicSend((item) => item === 1, false).send, { isolate });
+    for (const item of range(4)) batcher.push(item);
+    assertEquals((await batcher.close()).failed, failed);
+  }
+});
+
+Deno.test("AsyncBatcher with isolate sends no further part when one meets a broken sink", async () => {
+  const lost = Object.assign(new Error("no connection"), { isolable: false });
+  let calls = 0;
+  const batcher = new AsyncBatcher<number>(
+    () => Promise.reject(++calls === 1 ? new Refusal(true, [3]) : lost),
+    { isolate: true },
+  );
+  const ends = await Promise.all(range(8).map((item) => rejection(batcher.add(item))));
+  assertEquals(calls, 2);
+  for (const end of ends.slice(0, 4)) assertStrictEquals(end, lost);
+  for (const end of ends.slice(4)) {
+    assertInstanceOf(end, OutcomeError);
+    assertEquals(end.outcome, "failed");
+    assertStrictEquals(end.cause, lost);
+    assertEquals(
+      end.message,
+      "Cannot save an item as its batch was refused because of another one, and then it could not be sent alone: no connection",
+    );
+  }
+});
+
+Deno.test("AsyncBatcher with isolate retries a part on its own", async () => {
+  const { send, saved } = atomicSend((item) => item === 0);
+  let calls = 0;
+  const batcher = new AsyncBatcher<number>((items, batch) => {
+    if (++calls === 3) throw Object.assign(new Error("busy"), { retryable: true });
+    return send(items, batch);
+  }, { isolate: true, retry: { minDelay: 0 } });
+  for (const item of range(4)) batcher.push(item);
+  assertEquals((await batcher.close()).failed, 1);
+  assertEquals(saved.sort(), [1, 2, 3]);
+});
+
+Deno.test("AsyncBatcher.abort() ends an isolation, and each item ends as what is known of it", async () => {
+  const { send, calls } = new ControlledSend<number>();
+  const batcher = new AsyncBatcher(send, { isolate: true });
+  const ends = range(8).map((item) =>
+    batcher.add(item).then(() => "saved", ({ outcome }) => outcome)
+  );
+  await settle();
+  calls[0].reject(new Refusal(true, [5]));
+  await settle();
+  calls[1].resolve();
+  await settle();
+  assertEquals(calls.map(({ items }) => items.length), [8, 4, 2]);
+  const account = await batcher.abort();
+  assertEquals(await Promise.all(ends), [
+    ...Array(4).fill("saved"),
+    ...Array(2).fill("unknown"),
+    ...Array(2).fill("failed"),
+  ]);
+  assertEquals(account, { added: 8, saved: 4, failed: 2, unknown: 2, unsent: 0 });
+  assertEquals(calls.length, 3);
+});
+
+Deno.test("AsyncBatcher takes a refused item for failed although an earlier attempt went unanswered", async () => {
+  const { send, calls } = new ControlledSend<number>();
+  const batcher = new AsyncBatcher(send, {
+    isolate: true,
+    idempotent: true,
+    retry: { minDelay: 0 },
+  });
+  const ends = range(2).map((item) => batcher.add(item).then(() => "saved", (error) => error));
+  await settle();
+  const lost = Object.assign(new Error("lost"), { outcome: "unknown" });
+  while (calls.length < 2) {
+    calls[0].reject(lost);
+    await settle();
+  }
+  const refusal = new Refusal(true, [1]);
+  calls[1].reject(refusal);
+  await settle();
+  assertEquals(calls[2].batch.attempt, 3);
+  calls[2].resolve();
+  await settle();
+  calls[3].reject(refusal);
+  assertEquals(await Promise.all(ends), ["saved", refusal]);
+});
+
+Deno.test("AsyncBatcher reports every call of an isolation, and from which batch its items are", async () => {
+  const reports: BatchReport[] = [];
+  const ids: string[] = [];
+  const { send } = atomicSend((item) => item === 3);
+  const batcher = new AsyncBatcher<number>((items, batch) => {
+    ids.push(batch.id);
+    return send(items, batch);
+  }, {
+    isolate: true,
+    sizeOf: (item) => item,
+    onBatch: (report) => reports.push(report),
+  });
+  for (const item of range(4)) batcher.push(item);
+  await batcher.close();
+  assertEquals(
+    reports.map(({ size, bytes, attempt, outcome, split, retried }) => ({
+      size,
+      bytes,
+      attempt,
+      outcome,
+      split,
+      retried,
+    })),
+    [
+      { size: 4, bytes: 6, attempt: 1, outcome: "failed", split: true, retried: false },
+      { size: 2, bytes: 1, attempt: 2, outcome: "saved", split: false, retried: false },
+      { size: 1, bytes: 2, attempt: 2, outcome: "saved", split: false, retried: false },
+      { size: 1, bytes: 3, attempt: 2, outcome: "failed", split: false, retried: false },
+    ],
+  );
+  assertEquals(reports.map(({ id }) => id), ids);
+  assertEquals(new Set(ids).size, 4);
+  assertEquals(reports.map(({ splitFrom }) => splitFrom), [undefined, ids[0], ids[0], ids[0]]);
+});

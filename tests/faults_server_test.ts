@@ -1,0 +1,210 @@
+import { assert, assertEquals } from "@std/assert";
+import type { Sql } from "postgres";
+import { AsyncBatcher, type AsyncBatcherOptions, type BatchReport } from "../batcher.ts";
+import { type PostgresWriteError, postgresWriter, type Row } from "../postgres.ts";
+import { allowed, connect } from "./_database.ts";
+import {
+  assertContract,
+  assertUsable,
+  IGNORE,
+  range,
+  saveAll,
+  tally,
+  USERS,
+  WITH_KEY,
+  WITHOUT_KEY,
+} from "./_faults.ts";
+import { rejection } from "./_helpers.ts";
+import { until } from "./fixtures/hash_run.ts";
+import { MortalServer } from "./fixtures/mortal_server.ts";
+
+const RETRY = { maxAttempts: Infinity, minDelay: 5, maxDelay: 50 };
+
+function serverTest(
+  name: string,
+  fn: (server: MortalServer, sql: Sql) => Promise<void>,
+  settings: Record<string, number> = {},
+): void {
+  Deno.test({
+    name,
+    ignore: !allowed || Deno.build.os === "windows",
+    async fn() {
+      await using server = await MortalServer.start(settings);
+      await using sql = await connectTo(server);
+      await fn(server, sql);
+    },
+  });
+}
+
+/** Connections that survive it when others are broken while they are opened, see `fetch_types`. */
+function connectTo(
+  { address }: MortalServer,
+  options: Parameters<typeof connect>[0] = {},
+): ReturnType<typeof connect> {
+  return connect({ ...address, fetch_types: false, ...options });
+}
+
+/** Connects until the server refuses. */
+async function takeAllConnections(
+  server: MortalServer,
+  connections: AsyncDisposableStack,
+): Promise<void> {
+  for (;;) {
+    try {
+      connections.use(await connectTo(server, { max: 1 }));
+    } catch (error) {
+      return assertEquals((error as { code?: string }).code, "53300");
+    }
+  }
+}
+
+/** Resolves with the backend of a statement that waits for the lock. */
+async function backendThatWaits(sql: Sql): Promise<number> {
+  let pid: number | undefined;
+  await until(async () => {
+    [{ pid } = { pid: undefined }] =
+      await sql`select pid from pg_locks where not granted and relation = 'users'::regclass`;
+    return pid !== undefined;
+  });
+  return pid!;
+}
+
+serverTest("MortalServer keeps what was committed", async (server, sql) => {
+  await sql`create table users (id int)`;
+  for (const id of range(3)) {
+    await sql`insert into users values (${id})`;
+    await server.kill();
+    await rejection(sql`select 1`);
+    await server.restart();
+    assertEquals((await sql`select from users`).count, id + 1);
+  }
+});
+
+serverTest("AsyncBatcher calls rows unknown whose backend is killed", async (server, sql) => {
+  await sql.unsafe(WITHOUT_KEY);
+  await using own = await connectTo(server, { max: 1 });
+  const { batcher } = await prepare(own, {});
+  await using locker = await connectTo(server, { max: 1 });
+  await locker.unsafe("begin; lock table users");
+  const saving = saveAll(batcher, range(10));
+  Deno.kill(await backendThatWaits(sql), "SIGKILL");
+  const endings = await saving;
+  assertEquals(tally(endings), { added: 10, saved: 0, failed: 0, unknown: 10, unsent: 0 });
+  // The server has ended the other connections as well, and comes back by itself
+  await until(() => assertUsable(sql).then(() => true, () => false));
+  await assertContract(sql, endings);
+  assertEquals((await sql`select from users`).count, 0);
+});
+
+serverTest("AsyncBatcher saves rows with a key whose backend is killed", async (server, sql) => {
+  await sql.unsafe(WITH_KEY);
+  await using own = await connectTo(server);
+  const { batcher, reports } = await prepare(own, { conflict: IGNORE });
+  await using locker = await connectTo(server, { max: 1 });
+  await locker.unsafe("begin; lock table users");
+  const saving = saveAll(batcher, range(2000));
+  Deno.kill(await backendThatWaits(sql), "SIGKILL");
+  const endings = await saving;
+  assertEquals(tally(endings).saved, 2000);
+  assert(reports.some(({ outcome }) => outcome === "unknown"));
+  await until(() => assertUsable(sql).then(() => true, () => false));
+  await assertContract(sql, endings);
+  await assertUsable(own);
+});
+
+for (const [key, table] of [["without", WITHOUT_KEY], ["with", WITH_KEY]]) {
+  serverTest(
+    `AsyncBatcher keeps its account ${key} a key where the server is killed while saving`,
+    async (server, sql) => {
+      await sql.unsafe(table);
+      await using own = await connectTo(server);
+      const conflict = table === WITH_KEY ? IGNORE : undefined;
+      const started = Promise.withResolvers<void>();
+      const { batcher, reports } = await prepare(own, { conflict }, { maxItems: 20 }, started);
+      const saving = saveAll(batcher, range(4000));
+      await started.promise;
+      await server.kill();
+      await server.restart();
+      const endings = await saving;
+      const account = tally(endings);
+      assert(account.saved > 0, JSON.stringify(account));
+      if (table === WITH_KEY) assertEquals(account.saved, 4000);
+      assert(reports.some(({ outcome }) => outcome !== "saved"), "nothing was broken");
+      await until(() => assertUsable(sql).then(() => true, () => false));
+      await assertContract(sql, endings);
+      await assertUsable(own);
+    },
+  );
+}
+
+serverTest(
+  "AsyncBatcher says that rows were not saved if no server is there",
+  async (server, sql) => {
+    await sql.unsafe(WITHOUT_KEY);
+    await using own = await connectTo(server);
+    const { batcher, reports } = await prepare(own, {}, { retry: false });
+    await server.kill();
+    await rejection(Promise.all(range(4).map(() => own`select 1`)));
+    const endings = await saveAll(batcher, range(10));
+    assertEquals(tally(endings), { added: 10, saved: 0, failed: 10, unknown: 0, unsent: 0 });
+    assertEquals((reports[0].error as PostgresWriteError).code, "ECONNREFUSED");
+    await server.restart();
+    assertEquals(tally(await saveAll(batcher, [10])).saved, 1);
+    await until(() => assertUsable(sql).then(() => true, () => false));
+    await assertContract(sql, new Map([...endings, [10, "saved"]]));
+  },
+);
+
+serverTest("AsyncBatcher saves rows when there are connections again", async (server, sql) => {
+  await sql.unsafe(WITHOUT_KEY);
+  await using own = await connectTo(server, { max: 1 });
+  const again = Promise.withResolvers<void>();
+  const { batcher, reports } = await prepare(own, {}, {
+    timeout: 30_000,
+    onBatch: (report) => reports.push(report) === 2 && again.resolve(),
+  });
+  const [{ pid }] = await own`select pg_backend_pid() as pid`;
+  await using all = new AsyncDisposableStack();
+  await takeAllConnections(server, all);
+  await sql`select pg_terminate_backend(${pid}, 10000)`;
+  await takeAllConnections(server, all);
+  const saving = saveAll(batcher, range(10));
+  await again.promise;
+  await all.disposeAsync();
+  assertEquals(tally(await saving).saved, 10);
+  const codes = reports.slice(0, -1).map(({ error }) => (error as PostgresWriteError).code);
+  assertEquals(new Set(codes), new Set(["53300"]));
+  await assertContract(sql, await saving);
+}, { max_connections: 12 });
+
+serverTest("AsyncBatcher calls rows unknown where the server is frozen", async (server, sql) => {
+  await sql.unsafe(WITHOUT_KEY);
+  await using own = await connectTo(server);
+  const { batcher } = await prepare(own, {}, { timeout: 200 });
+  await server.freeze();
+  const endings = await saveAll(batcher, range(10));
+  assertEquals(tally(endings), { added: 10, saved: 0, failed: 0, unknown: 10, unsent: 0 });
+  await server.thaw();
+  await assertUsable(own);
+  await assertContract(sql, endings);
+});
+
+async function prepare(
+  sql: Sql,
+  writer: { conflict?: typeof IGNORE },
+  options: AsyncBatcherOptions<Row> = {},
+  firstSaved?: PromiseWithResolvers<void>,
+) {
+  const reports: BatchReport[] = [];
+  const send = postgresWriter(sql, { ...USERS, ...writer });
+  await send.check();
+  const onBatch = (report: BatchReport) => {
+    reports.push(report);
+    if (report.outcome === "saved") firstSaved?.resolve();
+  };
+  // What is written to a connection that has failed and is not yet closed is never answered
+  const timeout = 500;
+  const settings = { ...send.defaults, retry: RETRY, timeout, onBatch, ...options };
+  const batcher = new AsyncBatcher(send, settings);
+  return { batcher, reports };
+}

@@ -1,0 +1,254 @@
+import { assert, assertEquals, assertInstanceOf, assertThrows } from "@std/assert";
+import type { Sql } from "postgres";
+import {
+  PostgresWriteError,
+  postgresWriter,
+  type PostgresWriterOptions,
+  type Row,
+} from "../postgres.ts";
+import { databaseTest, METHODS, save } from "./_database.ts";
+import { rejection } from "./_helpers.ts";
+
+databaseTest("postgresWriter() rejects only the rows that cannot be written", async (sql) => {
+  await sql`create table things (id int, body text, at timestamptz, doc jsonb, image bytea, list int[])`;
+  const good = { id: 1, body: "b", at: null, doc: null, image: null, list: null };
+  const circular: Record<string, unknown> = {};
+  circular.self = circular;
+  const bad: [row: unknown, code: string, message: string][] = [
+    [{ ...good, body: undefined }, "42804", "column 'body' is undefined: null stands for NULL"],
+    [{ id: 1 }, "42703", "column 'body' is missing in it"],
+    [
+      { ...good, body: "a\0b" },
+      "22021",
+      "column 'body' has a NUL character in it, which PostgreSQL cannot store",
+    ],
+    [
+      { ...good, body: "a\ud800" },
+      "22021",
+      "column 'body' has half of a surrogate pair in it, which is not text",
+    ],
+    [{ ...good, body: { a: 1 } }, "42804", "column 'body' of type text cannot take an object"],
+    [{ ...good, id: () => 1 }, "42804", "column 'id' of type integer cannot take a function"],
+    [{ ...good, at: new Date(NaN) }, "22007", "column 'at' has an invalid date in it"],
+    [
+      { ...good, at: 17 },
+      "42804",
+      "column 'at' of type timestamp with time zone cannot take a number",
+    ],
+    [{ ...good, doc: circular }, "42804", "column 'doc' cannot be written as JSON"],
+    [{ ...good, doc: () => 1 }, "42804", "column 'doc' of type jsonb cannot take a function"],
+    [{ ...good, image: "text" }, "42804", "column 'image' of type bytea cannot take a string"],
+    [{ ...good, list: "1,2" }, "42804", "column 'list' of type integer[] cannot take a string"],
+    [
+      { ...good, list: [1, undefined] },
+      "42804",
+      "column 'list' is undefined: null stands for NULL",
+    ],
+  ];
+  const rows = [good, ...bad.map(([row]) => row), null, "row", good] as Row[];
+  for (const method of METHODS) {
+    await sql`truncate things`;
+    const outcomes = await save(sql, rows, { table: "things", columns: Object.keys(good), method });
+    assertEquals([outcomes[0], outcomes.at(-1)], ["inserted", "inserted"]);
+    for (const [i, [, code, message]] of bad.entries()) {
+      const error = outcomes[i + 1];
+      assertInstanceOf(error, PostgresWriteError, message);
+      assertEquals([error.code, error.message], [code, `Cannot save a row as ${message}`]);
+      assertEquals([error.outcome, error.retryable], ["failed", false]);
+    }
+    assertEquals(
+      outcomes.slice(-3, -1).map((error) => (error as Error).message),
+      [
+        "Cannot save a row as it must be an object: it is null",
+        "Cannot save a row as it must be an object: it is a string",
+      ],
+    );
+    assertEquals((await sql`select count(*)::int from things`)[0].count, 2);
+  }
+});
+
+databaseTest(
+  "postgresWriter() sends nothing where no row of a batch can be written",
+  async (sql) => {
+    await sql`create table users (id int)`;
+    const send = postgresWriter(sql, { table: "users", columns: ["id"] });
+    await send.check();
+    const statements: string[] = [];
+    const spy = new Proxy(sql, {
+      get(target, name, receiver) {
+        if (name !== "unsafe") return Reflect.get(target, name, receiver);
+        return (text: string, ...rest: never[]) => {
+          statements.push(text);
+          return target.unsafe(text, ...rest);
+        };
+      },
+    });
+    const spied = postgresWriter(spy, { table: "users", columns: ["id"] });
+    const batch = { id: "b", attempt: 1, signal: new AbortController().signal };
+    const [error] = await spied([{}], batch);
+    assertInstanceOf(error, PostgresWriteError);
+    assertEquals(statements.length, 1, "only the catalogue is read");
+  },
+);
+
+databaseTest(
+  "postgresWriter() says before anything is sent what the table lacks",
+  async (sql, schema) => {
+    await sql`create table users (id int, hash text, twice int generated always as (id * 2) stored,
+    n int generated always as identity)`;
+    const cases: [PostgresWriterOptions, string, string][] = [
+      [{ table: "user", columns: ["id"] }, "42P01", "there is no table 'user' on the search path"],
+      [{ table: "nowhere.users", columns: ["id"] }, "42P01", "there is no table 'nowhere.users'"],
+      [
+        { table: "Users", columns: ["id"] },
+        "42P01",
+        "there is no table 'Users' on the search path",
+      ],
+      [
+        { table: "users", columns: ["id", "Hash"] },
+        "42703",
+        "table 'users' has no column 'Hash': it has 'id', 'hash', 'twice', 'n'",
+      ],
+      [
+        { table: "users", columns: ["twice"] },
+        "428C9",
+        "column 'twice' of table 'users' is generated",
+      ],
+      [
+        { table: `${schema}.users`, columns: ["n"] },
+        "428C9",
+        `column 'n' of table '${schema}.users' is an identity column generated always`,
+      ],
+      [
+        { table: "users", columns: ["id"], conflict: { target: ["id"], action: "ignore" } },
+        "42P10",
+        "table 'users' has no unique constraint on (id)",
+      ],
+    ];
+    for (const [options, code, message] of cases) {
+      const send = postgresWriter(sql, options);
+      const error = await rejection(send.check());
+      assertInstanceOf(error, PostgresWriteError);
+      assertEquals([error.code, error.message], [code, `Cannot save rows as ${message}`]);
+      assertEquals([error.outcome, error.retryable], ["failed", false]);
+    }
+  },
+);
+
+databaseTest("postgresWriter() asks the catalogue again after it was out of reach", async (sql) => {
+  const send = postgresWriter(sql, { table: "late", columns: ["id"] });
+  await rejection(send.check());
+  await sql`create table late (id int)`;
+  await send.check();
+});
+
+databaseTest("postgresWriter() shows the server's error without the values", async (sql) => {
+  await sql`create table users (id int primary key, hash text check (hash like '$2b$%'), code uuid)`;
+  const cases: [Row, string, string][] = [
+    [{ id: 1, hash: "SECRET", code: null }, "23514", "users_hash_check"],
+    [{ id: 2, hash: "$2b$", code: "SECRET" }, "22P02", "uuid"],
+    [{ id: "SECRET", hash: "$2b$", code: null }, "22P02", "integer"],
+  ];
+  for (const method of METHODS) {
+    for (const [row, code, about] of cases) {
+      const [error] = await save(sql, [row], {
+        table: "users",
+        columns: ["id", "hash", "code"],
+        method,
+      });
+      assertInstanceOf(error, PostgresWriteError);
+      assertEquals(error.code, code);
+      const shown = Deno.inspect(error, { showHidden: true, depth: 9 }) + JSON.stringify(error);
+      assert(!shown.includes("SECRET"), `${method}: ${shown}`);
+      assert(error.message.includes(about), error.message);
+    }
+  }
+});
+
+databaseTest(
+  "postgresWriter() alone rejects a batch with the server's error and saves none of it, or each row for itself",
+  async (sql) => {
+    await sql`create table users (id int primary key)`;
+    const rows = [1, 2, 2, 3].map((id) => ({ id }));
+    for (const method of METHODS) {
+      await sql`truncate users`;
+      const outcomes = await save(sql, rows, { table: "users", columns: ["id"], method }, false);
+      const codes = outcomes.map((outcome) =>
+        outcome instanceof PostgresWriteError ? outcome.code : outcome
+      );
+      const [{ count }] = await sql`select count(*)::int from users`;
+      if (method === "rows") {
+        assertEquals([codes.filter((code) => code === "23505").length, count], [1, 3]);
+      } else assertEquals([codes, count], [Array(4).fill("23505"), 0]);
+    }
+  },
+);
+
+databaseTest(
+  "postgresWriter() leaves the connections as good as new after a COPY that failed",
+  async (sql) => {
+    await sql`create table users (id int primary key)`;
+    const options: PostgresWriterOptions = { table: "users", columns: ["id"], method: "copy" };
+    for (let i = 0; i < 10; i++) {
+      const [error] = await save(sql, [{ id: i === 0 ? "x" : 1 }, { id: 1 }], options, false);
+      assertInstanceOf(error, PostgresWriteError);
+    }
+    assertEquals(await save(sql, [{ id: 1 }], options), ["inserted"]);
+    const found = await Promise.all(Array.from({ length: 8 }, () => sql`select id from users`));
+    assertEquals(found.map(([{ id }]) => id), Array(8).fill(1));
+  },
+);
+
+databaseTest(
+  "postgresWriter() calls the outcome unknown where a trigger changes what is inserted",
+  async (sql) => {
+    await sql`create table users (id int)`;
+    await sql`create function skip() returns trigger language plpgsql as
+    'begin if new.id = 2 then return null; end if; return new; end'`;
+    await sql`create trigger skip before insert on users for each row execute function skip()`;
+    const options = { table: "users", columns: ["id"] };
+    const [error] = await save(sql, [{ id: 1 }, { id: 2 }], options);
+    assertEquals((error as { outcome: string }).outcome, "unknown");
+    assertEquals(await save(sql, [{ id: 1 }, { id: 2 }], { ...options, method: "rows" }), [
+      "inserted",
+      "skipped",
+    ]);
+  },
+);
+
+Deno.test("postgresWriter() refuses options that contradict each other", () => {
+  const sql = {} as Sql;
+  const columns = ["id", "hash"];
+  const cases: [unknown, string][] = [
+    [{ table: "", columns }, "'table' must be a name"],
+    [{ table: "users", columns: [] }, "'columns' must be different names"],
+    [{ table: "users", columns: ["id", "id"] }, "'columns' must be different names"],
+    [
+      { table: "users", columns, method: "insert" },
+      `'method' must be "unnest", "rows" or "copy": current value is "insert"`,
+    ],
+    [
+      { table: "users", columns, method: "copy", conflict: { target: ["id"], action: "ignore" } },
+      `the method "copy" knows no conflicts: use "unnest"`,
+    ],
+    [
+      { table: "users", columns, conflict: { target: ["key"], action: "ignore" } },
+      "'columns' lacks 'key', which 'conflict' names",
+    ],
+    [
+      { table: "users", columns, conflict: { target: ["id"], action: "replace" } },
+      `'conflict.action' must be "ignore" or "update": current value is "replace"`,
+    ],
+    [
+      { table: "users", columns: ["id"], conflict: { target: ["id"], action: "update" } },
+      "'conflict.update' must be different names",
+    ],
+  ];
+  for (const [options, message] of cases) {
+    const error = assertThrows(
+      () => postgresWriter(sql, options as PostgresWriterOptions),
+      TypeError,
+    );
+    assertEquals(error.message, `Cannot create a writer as ${message}`);
+  }
+});
