@@ -89,6 +89,8 @@ export class QueueWorker {
     const { ackWait, prefetch, store } = this.#options;
     const stop = () => this.#stop.abort(signal.reason);
     signal.addEventListener("abort", stop);
+    // It may be waiting for a job to end, and none does while the database is down.
+    this.#stop.signal.addEventListener("abort", () => this.#wake());
     if (signal.aborted) stop();
     const heartbeat = setInterval(() => {
       for (const message of this.#inHand) message.working();
@@ -166,6 +168,10 @@ export class QueueWorker {
       this.#fail(error);
     }
     this.#inHand.delete(message);
+    this.#wake();
+  }
+
+  #wake(): void {
     this.#change.resolve();
     this.#change = Promise.withResolvers();
   }
