@@ -299,16 +299,17 @@ test("worker.ts puts a job aside that workers have died of", async (context) => 
   const lock = await sql.reserve();
   await lock`begin`;
   await lock`lock table users in share mode`;
+  const waiting = () =>
+    sql`select from pg_locks where relation = ${table}::regclass and not granted`;
   for (let i = 0; i < 2; i++) {
     await using worker = start("worker.ts", ["--max-deliveries", "2"]);
-    await until(async () =>
-      (await sql`select from pg_locks where relation = ${table}::regclass and not granted`).length >
-        0
-    );
+    await until(async () => (await waiting()).length > 0);
     worker.kill("SIGKILL");
     await worker.output();
     await sql`select pg_terminate_backend(pid) from pg_locks
       where relation = ${table}::regclass and not granted`;
+    // Or the next worker would be taken for this one.
+    await until(async () => (await waiting()).length === 0);
   }
   await lock`commit`;
   lock.release();
