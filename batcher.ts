@@ -23,7 +23,7 @@ import { Withdrawals } from "./_internal/withdrawals.ts";
 
 export type { Account, AsyncBatcherOptions, Send };
 export type { Batch, BatchReport } from "./_internal/contract.ts";
-export type { Failure, Outcome } from "./_internal/outcome.ts";
+export type { Failure, Outcome, OutcomeErrorOptions } from "./_internal/outcome.ts";
 export { OutcomeError, UnknownOutcomeError } from "./_internal/outcome.ts";
 export type { RetryOptions } from "./_internal/retry.ts";
 export { PushedItemsError, UnsentError };

@@ -86,8 +86,9 @@ async function callSend<T, R>(
 
 /** The items were sent, but which of them were saved cannot be read from the answer. */
 function misused(complaint: string): Verdict<never> {
-  const error = new TypeError(
+  const error = new UnknownOutcomeError(
     `Cannot tell what became of a batch from the answer of the send function: ${complaint}`,
+    { retryable: false },
   );
   return { outcome: "unknown", error };
 }

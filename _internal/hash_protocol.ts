@@ -13,6 +13,9 @@ export type HashSettings =
     readonly p: number;
   };
 
+/** What hashes with bcrypt. */
+export type HashEngine = "auto" | "lanes" | "bcryptjs";
+
 /** One password to be hashed, or, where there is a hash, to be compared with it. */
 export interface Job {
   readonly id: number;
@@ -28,6 +31,7 @@ export type ToWorker =
   | {
     readonly type: "start";
     readonly settings: HashSettings;
+    readonly engine: HashEngine;
     /** A port that nothing is sent through. It closes when the worker ends, however that happens. */
     readonly lifeline: MessagePort;
   }
@@ -36,5 +40,11 @@ export type ToWorker =
 
 /** What a worker tells the pool: that it has been loaded, then results. */
 export type FromWorker =
-  | { readonly type: "ready" }
+  | {
+    readonly type: "ready";
+    /** Most passwords that it could hash at once, with bcrypt. */
+    readonly lanes?: number;
+  }
+  /** It cannot hash in lanes. It goes on with bcryptjs where it may choose, and with nothing else. */
+  | { readonly type: "noLanes"; readonly reason: string }
   | { readonly type: "results"; readonly results: readonly (readonly [number, JobResult])[] };

@@ -26,19 +26,37 @@ export type Outcome = "saved" | "failed" | "unknown" | "unsent";
 export class OutcomeError extends Error {
   /** How the items ended. */
   readonly outcome: Exclude<Outcome, "saved">;
+  /** Whether the same items may be saved another time; `undefined` where it does not say. */
+  readonly retryable: boolean | undefined;
+  /** Whether it is about single items of the batch; `undefined` where it does not say. */
+  readonly isolable: boolean | undefined;
 
   /**
    * Constructs an error.
    *
    * @param outcome How the items ended.
    * @param message What could not be done, and why.
-   * @param options The cause, where there is one.
+   * @param options The cause, and what the batcher should know.
    */
-  constructor(outcome: Exclude<Outcome, "saved">, message: string, options?: ErrorOptions) {
+  constructor(
+    outcome: Exclude<Outcome, "saved">,
+    message: string,
+    options?: OutcomeErrorOptions,
+  ) {
     super(message, options);
     this.name = "OutcomeError";
     this.outcome = outcome;
+    this.retryable = options?.retryable;
+    this.isolable = options?.isolable;
   }
+}
+
+/** What an {@linkcode OutcomeError} is made with. */
+export interface OutcomeErrorOptions extends ErrorOptions {
+  /** Whether the same items may be saved another time. */
+  retryable?: boolean;
+  /** Whether it is about single items, so that others of the same batch may be saved. */
+  isolable?: boolean;
 }
 
 /**
@@ -110,9 +128,9 @@ export class UnknownOutcomeError extends OutcomeError {
    * Constructs an error.
    *
    * @param message What is not known, and why.
-   * @param options The cause, where there is one.
+   * @param options The cause, and whether another attempt may help.
    */
-  constructor(message: string, options?: ErrorOptions) {
+  constructor(message: string, options?: OutcomeErrorOptions) {
     super("unknown", message, options);
     this.name = "UnknownOutcomeError";
   }

@@ -6,8 +6,8 @@ import { Entry, Queue } from "./queue.ts";
 import { Withdrawals } from "./withdrawals.ts";
 
 /**
- * Most work in one message to a worker, in rounds of bcrypt: one hash of cost 8, or 16 of cost 4,
- * about 20 ms. A worker has up to two such groups in hand, so that it has the next one while its
+ * Most work in one message to a worker, in rounds of bcrypt and for each of its lanes: as many hashes
+ * of cost 8, or 16 times as many of cost 4, about 20 ms. A worker has up to two such groups in hand, so that it has the next one while its
  * answer travels, or while the thread of the pool is busy. With that thread blocked for 15 ms in
  * every 60, groups of one lost 20 % at cost 4, these 3 %, and larger ones no less; and what is in a
  * hand cannot go to a worker that gets free earlier.
@@ -16,7 +16,7 @@ const GROUP_ROUNDS = 2 ** 8;
 
 /**
  * Work above which a hash that nobody waits for any more is not carried through, in rounds: that of
- * cost 13, about 0.6 s. A new worker is there in a tenth of that.
+ * cost 13, about 0.6 s. A new worker is there in a tenth of that. (One in lanes can be called off.)
  */
 const LONG_ROUNDS = 2 ** 13;
 
@@ -39,6 +39,7 @@ export class HashCrew implements WorkerEvents {
   /** As many workers as can be started: fewer than asked for, once one could not be. */
   #limit: number;
   #unsettled = 0;
+  #warned = false;
   #scheduled = false;
   #closing: PromiseWithResolvers<void> | undefined;
 
@@ -102,6 +103,14 @@ export class HashCrew implements WorkerEvents {
     this.#dispatch();
   }
 
+  noLanes(_worker: PoolWorker, reason: string): void {
+    if (this.#warned) return;
+    this.#warned = true;
+    console.warn(
+      `Hashing with bcryptjs, which takes about three times as long as the engine "lanes", as ${reason}`,
+    );
+  }
+
   answered(worker: PoolWorker, results: readonly (readonly [number, JobResult])[]): void {
     for (const [number, result] of results) {
       const task = worker.take(number);
@@ -120,7 +129,10 @@ export class HashCrew implements WorkerEvents {
   died(worker: PoolWorker, cause: unknown): void {
     this.#workers.delete(worker);
     if (worker.ready) this.#bury(worker);
-    else this.#notStarted(cause);
+    else {
+      this.#requeue([...worker.hand.values()]);
+      this.#notStarted(cause);
+    }
     this.#dispatch();
   }
 
@@ -147,10 +159,10 @@ export class HashCrew implements WorkerEvents {
       if (worker === undefined || worker.load > 0) {
         const starting = this.#startMissing();
         // Nobody gets more in hand while it is not enough for the idle workers that are about to come.
-        if (worker === undefined || this.#queue.bytes <= starting * GROUP_ROUNDS) return;
+        if (worker === undefined || this.#queue.bytes <= starting * groupOf(worker)) return;
       }
       const rivals = [...this.#workers].filter(({ load }) => load <= worker.load).length;
-      worker.give(this.#queue.take(Math.ceil(this.#queue.size / rivals), GROUP_ROUNDS));
+      worker.give(this.#queue.take(Math.ceil(this.#queue.size / rivals), groupOf(worker)));
     }
   }
 
@@ -158,7 +170,8 @@ export class HashCrew implements WorkerEvents {
   #leastLoaded(): PoolWorker | undefined {
     let least: PoolWorker | undefined;
     for (const worker of this.#workers) {
-      if (worker.ready && worker.load < (least?.load ?? GROUP_ROUNDS + 1)) least = worker;
+      if (!worker.ready || worker.load > groupOf(worker)) continue;
+      if (least === undefined || worker.load < least.load) least = worker;
     }
     return least;
   }
@@ -193,12 +206,19 @@ export class HashCrew implements WorkerEvents {
     for (const worker of this.#workers) {
       if (!worker.hand.has(task.number)) continue;
       const [first, ...others] = worker.hand.values();
-      if (task !== first || task.item.rounds < LONG_ROUNDS) return worker.skip(task);
+      if (task !== first || task.item.rounds < LONG_ROUNDS || this.#isInLane(task, worker)) {
+        return worker.skip(task);
+      }
       this.#workers.delete(worker);
       worker.end();
       this.#requeue(others);
       return void queueMicrotask(() => this.#dispatch());
     }
+  }
+
+  #isInLane({ item: { hash } }: HashTask, { lanes }: PoolWorker): boolean {
+    const isBcrypt = hash?.startsWith("$2") ?? this.#settings.settings.algorithm === "bcrypt";
+    return isBcrypt && lanes > 1;
   }
 
   /** Puts tasks back to the head of the queue. */
@@ -239,4 +259,8 @@ export class HashCrew implements WorkerEvents {
     this.#workers.clear();
     this.#closing!.resolve();
   }
+}
+
+function groupOf({ lanes }: PoolWorker): number {
+  return GROUP_ROUNDS * lanes;
 }

@@ -1,7 +1,9 @@
 import type { ScryptOptions } from "../workload.ts";
-import type { HashSettings } from "./hash_protocol.ts";
+import type { HashEngine, HashSettings } from "./hash_protocol.ts";
 import { scryptMemory } from "./scrypt_format.ts";
 import { assertFunction, assertPositiveInteger, describe } from "./validate.ts";
+
+export type { HashEngine };
 
 /** Options of {@linkcode HashPool}. */
 export interface HashPoolOptions {
@@ -23,6 +25,15 @@ export interface HashPoolOptions {
    * @default {12}
    */
   cost?: number;
+  /**
+   * What hashes with bcrypt, and verifies its hashes: `"lanes"` is WebAssembly that hashes several
+   * passwords at once in each worker, `"bcryptjs"` one after the other. `"auto"` is lanes, or, with a
+   * warning on the console, bcryptjs where there is no WebAssembly or its self-test fails; `"lanes"`
+   * fails there.
+   *
+   * @default {"auto"}
+   */
+  engine?: HashEngine;
   /** The parameters of scrypt. Every worker needs the memory that they ask for. */
   scrypt?: ScryptOptions;
   /**
@@ -57,10 +68,13 @@ export interface HashMapOptions<T> {
   onError?: (error: unknown, item: T) => unknown;
 }
 
+const ENGINES: readonly HashEngine[] = ["auto", "lanes", "bcryptjs"];
+
 /** The options of a pool with their defaults. */
 export interface ResolvedPoolOptions {
   readonly workers: number;
   readonly settings: HashSettings;
+  readonly engine: HashEngine;
   readonly createWorker: (url: string, name: string) => Worker;
 }
 
@@ -68,11 +82,19 @@ export interface ResolvedPoolOptions {
 export function resolvePoolOptions(options: HashPoolOptions): ResolvedPoolOptions {
   const {
     workers = navigator.hardwareConcurrency,
+    engine = "auto",
     createWorker = (url: string, name: string) => new Worker(url, { type: "module", name }),
   } = options;
   assertPositiveInteger("create a hash pool", "workers", workers);
   assertFunction("create a hash pool", "createWorker", createWorker);
-  return { workers, createWorker, settings: resolveSettings(options) };
+  if (!ENGINES.includes(engine)) {
+    throw new TypeError(
+      `Cannot create a hash pool as 'engine' must be "auto", "lanes" or "bcryptjs": current value is ${
+        describe(engine)
+      }`,
+    );
+  }
+  return { workers, engine, createWorker, settings: resolveSettings(options) };
 }
 
 function resolveSettings(

@@ -1,6 +1,7 @@
 import { MessageChannel, type MessagePort } from "node:worker_threads";
 import {
   type FromWorker,
+  type HashEngine,
   type HashSettings,
   type JobResult,
   type ToWorker,
@@ -17,11 +18,14 @@ export interface WorkerSettings {
   readonly url: string;
   readonly createWorker: (url: string, name: string) => Worker;
   readonly settings: HashSettings;
+  /** By default, `"auto"`. */
+  readonly engine?: HashEngine;
 }
 
 /** What a worker has to say to its pool. */
 export interface WorkerEvents {
   ready(worker: PoolWorker): void;
+  noLanes(worker: PoolWorker, reason: string): void;
   answered(worker: PoolWorker, results: readonly (readonly [number, JobResult])[]): void;
   died(worker: PoolWorker, cause: unknown): void;
 }
@@ -34,6 +38,8 @@ export class PoolWorker {
   load = 0;
   /** Whether it has been loaded. */
   ready = false;
+  /** Most passwords that it hashes at once. */
+  lanes = 1;
   readonly #events: WorkerEvents;
   readonly #worker: Worker;
   readonly #startTimer: ReturnType<typeof setTimeout>;
@@ -41,12 +47,19 @@ export class PoolWorker {
   #alive = true;
   #ended = false;
 
-  constructor({ url, createWorker, settings }: WorkerSettings, events: WorkerEvents) {
+  constructor(
+    { url, createWorker, settings, engine = "auto" }: WorkerSettings,
+    events: WorkerEvents,
+  ) {
     this.#events = events;
     this.#worker = createWorker(url, WORKER_NAME);
     this.#worker.addEventListener("message", ({ data }: MessageEvent<FromWorker>) => {
       if (data.type === "results") events.answered(this, data.results);
-      else this.#start(settings);
+      else if (data.type === "noLanes") this.#noLanes(engine, data.reason);
+      else {
+        if (engine !== "bcryptjs") this.lanes = data.lanes ?? 1;
+        this.#start(settings, engine);
+      }
     });
     this.#worker.addEventListener("error", (event) => {
       event.preventDefault();
@@ -103,7 +116,7 @@ export class PoolWorker {
     this.#lifeline?.close();
   }
 
-  #start(settings: HashSettings): void {
+  #start(settings: HashSettings, engine: HashEngine): void {
     clearTimeout(this.#startTimer);
     const { port1, port2 } = new MessageChannel();
     // No event tells of a worker that is terminated, or closes itself. Its end of a port closes then.
@@ -112,9 +125,17 @@ export class PoolWorker {
     port1.on("message", () => {});
     this.#lifeline = port1;
     this.#refLifeline();
-    this.#post({ type: "start", settings, lifeline: port2 }, [port2]);
+    this.#post({ type: "start", settings, engine, lifeline: port2 }, [port2]);
     this.ready = true;
     this.#events.ready(this);
+  }
+
+  #noLanes(engine: HashEngine, reason: string): void {
+    this.lanes = 1;
+    if (engine === "auto") return this.#events.noLanes(this, reason);
+    // It does nothing.
+    this.ready = false;
+    this.#died(new Error(`The engine "lanes" cannot be used as ${reason}`));
   }
 
   #refLifeline(): void {

@@ -149,9 +149,9 @@ export class PostgresWriteError extends OutcomeError {
   /** Whether the server said no, or nobody knows what became of the rows. */
   declare readonly outcome: "failed" | "unknown";
   /** Whether the same rows may be saved another time. */
-  readonly retryable: boolean;
+  declare readonly retryable: boolean;
   /** Whether it is about single rows, so that the others of the batch may be saved without them. */
-  readonly isolable: boolean;
+  declare readonly isolable: boolean;
   /** As the server sent it: ERROR or FATAL. */
   declare readonly severity?: string;
   /** The schema that the error is about. */
@@ -172,12 +172,11 @@ export class PostgresWriteError extends OutcomeError {
    * where it does not follow from the code.
    */
   constructor(code: string, message: string, options: WriteErrorOptions = {}) {
-    const { outcome, retryable, isolable } = entryOf(code)?.meaning ?? REFUSED;
-    super(options.sent === false ? "failed" : outcome, message);
+    const meaning = entryOf(code)?.meaning ?? REFUSED;
+    const isolable = options.isolable ?? meaning.isolable;
+    super(options.sent === false ? "failed" : meaning.outcome, message, { ...meaning, isolable });
     this.name = "PostgresWriteError";
     this.code = code;
-    this.retryable = retryable;
-    this.isolable = options.isolable ?? isolable;
   }
 }
 

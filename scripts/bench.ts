@@ -5,13 +5,15 @@
  * deno run -A scripts/bench.ts
  * ```
  */
+import { HashWorkerError } from "../hash_pool.ts";
 import { MODES } from "./bench/modes.ts";
 import { randomPasswords, readPasswords } from "./bench/passwords.ts";
 import { formatReport, makeReport } from "./bench/report.ts";
 import { measure, type Plan } from "./bench/runner.ts";
+import { engine } from "./cli/engine.ts";
 import { helpText, integer, list, parseFlags, parseInteger, text, toggle } from "./cli/flags.ts";
 import { Progress } from "./cli/progress.ts";
-import { runScript, UsageError } from "./cli/run.ts";
+import { runScript, ScriptError, UsageError } from "./cli/run.ts";
 import { openDatabase } from "./database/connect.ts";
 
 const DEFAULT_COUNT = 200;
@@ -27,6 +29,7 @@ const FLAGS = {
   modes: list("MODE", `of ${MODES.map(({ name }) => name).join(", ")}`, MODES, { parse: findMode }),
   "batch-size": integer("most rows of a batch", 100),
   workers: integer("workers of the pool modes", navigator.hardwareConcurrency),
+  engine: engine("what hashes in the pool modes"),
   repeat: integer("runs of each mode, interleaved", 3),
   input: text("FILE", "passwords to hash, one a line; without it, random ones"),
   "database-url": text(
@@ -56,6 +59,7 @@ async function main(signal: AbortSignal): Promise<void> {
     repeat: flags.repeat,
     batchSize: flags["batch-size"],
     workers: flags.workers,
+    engine: flags.engine,
     passwords: await passwords(flags.input, flags.count),
   };
   using progress = new Progress();
@@ -69,6 +73,7 @@ async function main(signal: AbortSignal): Promise<void> {
     onProgress: ({ mode, cost, round, fraction }) =>
       progress.bar(fraction, `${mode.name} at cost ${cost}, run ${round} of ${plan.repeat}`),
   }).catch((error) => {
+    if (error instanceof HashWorkerError) throw new ScriptError(error.message);
     throw database.explain(error);
   });
   const report = makeReport(database, plan, measurements);

@@ -54,7 +54,7 @@ async function work(
     signal: AbortSignal;
   },
 ): Promise<Outcome> {
-  const { rejects: rejectsPath, "on-conflict": onConflict, workers, cost } = flags;
+  const { rejects: rejectsPath, "on-conflict": onConflict, workers, cost, engine } = flags;
   await using store = database === undefined ? dryStore() : tableStore(database.sql, {
     target,
     table: await prepareTable(database.sql, target, {
@@ -65,7 +65,7 @@ async function work(
     retryFor: 1_000 * flags["retry-for"],
     onBatch: ({ duration }) => progress.noteResponse(duration),
   });
-  await using pool = new HashPool({ workers, cost });
+  await using pool = new HashPool({ workers, cost, engine });
   using rejects = rejectsPath === undefined
     ? tellRejects((text) => progress.say(text))
     : openRejects(rejectsPath);

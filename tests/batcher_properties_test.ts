@@ -1,26 +1,12 @@
 import { assert, assertEquals } from "@std/assert";
 import * as fc from "fast-check";
-import { type Account, AsyncBatcher, type Send, UnknownOutcomeError } from "../batcher.ts";
+import { type Account, AsyncBatcher, type Outcome, OutcomeError } from "../batcher.ts";
 import { settle } from "./_helpers.ts";
+import { FickleSink, MOODS } from "./fixtures/fickle_sink.ts";
 
-type Answer = "nothing" | "results" | "refuse one" | "refuse" | "throw" | "short" | "lose" | "hang";
 type Step =
   | { do: "add" | "push" | "add and withdraw"; times: number }
   | { do: "flush" | "close" | "abort" | "turn" };
-
-const answers = fc.array(
-  fc.constantFrom<Answer>(
-    "nothing",
-    "results",
-    "refuse one",
-    "refuse",
-    "throw",
-    "short",
-    "lose",
-    "hang",
-  ),
-  { minLength: 1, maxLength: 12 },
-);
 
 const steps: fc.Arbitrary<Step[]> = fc.array(
   fc.oneof(
@@ -42,112 +28,118 @@ const steps: fc.Arbitrary<Step[]> = fc.array(
 );
 
 const limits = fc.record({
-  maxItems: fc.integer({ min: 1, max: 5 }),
+  maxItems: fc.integer({ min: 1, max: 8 }),
   maxInFlight: fc.integer({ min: 1, max: 3 }),
   maxQueued: fc.integer({ min: 1, max: 10 }),
   maxDelay: fc.constantFrom(0, 1),
-  retry: fc.constantFrom(false as const, { maxAttempts: 2, minDelay: 1 }),
+  retry: fc.constantFrom(false as const, { maxAttempts: 3, minDelay: 1 }, {
+    maxAttempts: Infinity,
+    minDelay: 1,
+    maxDelay: 3,
+    deadline: 10,
+  }),
   idempotent: fc.boolean(),
+  isolate: fc.boolean(),
+  keyOf: fc.constantFrom(undefined, (item: number) => item % 3),
 });
 
 function sum({ saved, failed, unknown, unsent }: Account): number {
   return saved + failed + unknown + unsent;
 }
 
-Deno.test("AsyncBatcher settles every item exactly once, whatever is called and whatever the send function does", async () => {
+/** Whether each is followed by a higher one. */
+function isSorted(items: readonly number[]): boolean {
+  return items.every((item, i) => i === 0 || items[i - 1] < item);
+}
+
+Deno.test("AsyncBatcher settles every item exactly once and tells the truth, whatever is called and whatever the sink does", async () => {
   await fc.assert(
-    fc.asyncProperty(limits, answers, steps, fc.scheduler(), async (limits, answers, steps, s) => {
-      const sent: number[] = [];
-      let inFlight = 0, most = 0, calls = 0;
-      const send: Send<number, number> = async (items, { attempt, signal }) => {
-        const answer = answers[calls++ % answers.length];
-        if (answer === "throw") throw new TypeError("thrown");
-        if (attempt === 1) sent.push(...items);
-        most = Math.max(most, ++inFlight);
-        try {
-          if (answer === "hang") {
-            await new Promise((_, reject) => {
-              if (signal.aborted) reject(signal.reason);
-              signal.addEventListener("abort", () => reject(signal.reason));
-            });
-          }
-          await s.schedule(Promise.resolve(), answer);
-          if (answer === "refuse") throw new Error("refused");
-          if (answer === "lose") throw new UnknownOutcomeError("lost");
-          if (answer === "nothing") return;
-          if (answer === "short") return [];
-          return items.map((item, i) =>
-            answer === "refuse one" && i === 0 ? new Error("refused") : item
-          );
-        } finally {
-          inFlight--;
-        }
-      };
-      const batcher = new AsyncBatcher(send, { ...limits, timeout: 30 });
-      const settled = new Map<number, string[]>();
-      const flushes: Promise<unknown>[] = [];
-      const pushes: Promise<unknown>[] = [];
-      const reported = new Map<number, number>();
-      let next = 0, accepted = 0, closed = false;
+    fc.asyncProperty(
+      limits,
+      fc.array(fc.constantFrom(...MOODS), { minLength: 1, maxLength: 12 }),
+      steps,
+      fc.scheduler(),
+      async (limits, moods, steps, s) => {
+        const sink = new FickleSink(moods, {
+          ...limits,
+          wait: async (mood) => void await s.schedule(Promise.resolve(), mood),
+        });
+        const batcher = new AsyncBatcher(sink.send, { ...limits, timeout: 30 });
+        /** How each item ended, by those who heard of it. */
+        const ends = new Map<number, Outcome[]>();
+        const pushed = new Set<number>();
+        const waits: Promise<unknown>[] = [];
+        let next = 0, closed = false;
 
-      const note = (item: number, how: string) => settled.get(item)!.push(how);
-      const add = (signal?: AbortSignal) => {
-        const item = next++;
-        settled.set(item, []);
-        batcher.add(item, { signal }).then(
-          () => note(item, "fulfilled"),
-          () => note(item, "rejected"),
-        );
-        if (!closed) accepted++;
-      };
-      const collect = (failures: readonly { item: number }[]) => {
-        for (const { item } of failures) reported.set(item, (reported.get(item) ?? 0) + 1);
-      };
-
-      for (const step of steps) {
-        if ("times" in step) {
-          for (let i = 0; i < step.times; i++) {
+        const end = (item: number, outcome: Outcome) => ends.get(item)!.push(outcome);
+        const outcomeOf = (error: unknown) =>
+          error instanceof OutcomeError || (error as { outcome?: Outcome } | null)?.outcome
+            ? (error as OutcomeError).outcome
+            : "failed";
+        const collect = (failures: readonly { item: number; outcome: Outcome }[] = []) => {
+          for (const { item, outcome } of failures) end(item, outcome);
+        };
+        const run = (step: Step) => {
+          if (step.do === "flush") {
+            waits.push(batcher.flush().catch(({ failures }) => collect(failures)));
+          } else if (step.do === "close" || step.do === "abort") {
+            closed = true;
+            void batcher[step.do]();
+          } else if (step.do !== "turn") {
+            const item = next++;
+            ends.set(item, []);
             if (step.do === "push") {
-              const item = next++;
-              pushes.push(batcher.push(item).catch(() => collect([{ item }])));
-              if (!closed) accepted++;
-              else reported.set(item, 0);
-            } else if (step.do === "add") add();
-            else {
-              const controller = new AbortController();
-              add(controller.signal);
-              controller.abort();
+              pushed.add(item);
+              waits.push(batcher.push(item).catch(() => end(item, "unsent")));
+              return;
             }
+            const controller = new AbortController();
+            const { signal } = controller;
+            batcher.add(item, { signal }).then(
+              (result) => {
+                assertEquals(result, result === undefined ? undefined : item);
+                end(item, "saved");
+              },
+              (error) => end(item, error === signal.reason ? "unsent" : outcomeOf(error)),
+            );
+            if (step.do === "add and withdraw") controller.abort();
           }
-        } else if (step.do === "turn") await settle();
-        else if (step.do === "flush") {
-          flushes.push(batcher.flush().catch((error) => collect(error.failures)));
-        } else {
-          closed = true;
-          void batcher[step.do]();
+        };
+        let accepted = 0;
+        for (const step of steps) {
+          for (let i = 0; i < ("times" in step ? step.times : 1); i++) {
+            if ("times" in step && !closed) accepted++;
+            run(step);
+          }
+          if (step.do === "turn") await settle();
         }
-      }
 
-      const end = batcher.close();
-      await s.waitFor(Promise.allSettled([end, ...flushes, ...pushes]));
-      const account = await end;
-      collect(account.failures ?? []);
-      await settle();
+        const closing = batcher.close();
+        await s.waitFor(Promise.allSettled([closing, ...waits]));
+        const account = await closing;
+        collect(account.failures);
+        await settle();
 
-      assertEquals(account.added, accepted);
-      assertEquals(sum(account), account.added);
-      for (const [item, ends] of settled) {
-        assertEquals(ends.length, 1, `item ${item} settled ${ends.length} times`);
-      }
-      for (const [item, times] of reported) {
-        assert(times <= 1, `the failure of item ${item} was reported ${times} times`);
-      }
-      assert(most <= limits.maxInFlight || answers.includes("hang"), `${most} were in flight`);
-      assertEquals(new Set(sent).size, sent.length, "an item was in two batches");
-      if (limits.maxInFlight === 1) assertEquals(sent, [...sent].sort((a, b) => a - b));
-      assertEquals([batcher.size, batcher.inFlight], [0, 0]);
-    }),
-    { numRuns: 300 },
+        assertEquals(account.added, accepted);
+        assertEquals(sum(account), account.added);
+        assertEquals([batcher.size, batcher.inFlight], [0, 0]);
+        assert(sink.mostInFlight <= limits.maxInFlight, `${sink.mostInFlight} were in flight`);
+        assertEquals(new Set(sink.sent).size, sink.sent.length, "an item was in two batches");
+        if (limits.maxInFlight === 1 && limits.keyOf === undefined) assert(isSorted(sink.sent));
+        if (limits.keyOf !== undefined) {
+          for (const key of [0, 1, 2]) assert(isSorted(sink.sent.filter((one) => one % 3 === key)));
+        }
+        for (const [item, outcomes] of ends) {
+          // Of a pushed item that was saved nobody hears.
+          if (pushed.has(item) && outcomes.length === 0) outcomes.push("saved");
+          assertEquals(outcomes.length, 1, `item ${item} ended as ${outcomes}`);
+          const times = sink.there.get(item) ?? 0;
+          const allowed = { saved: [1], failed: [0], unsent: [0], unknown: [0, 1] }[outcomes[0]];
+          assert(allowed.includes(times), `item ${item} is ${outcomes}, and there ${times} times`);
+        }
+      },
+    ),
+    { numRuns: 500 },
   );
 });
 

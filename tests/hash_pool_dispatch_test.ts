@@ -50,6 +50,11 @@ Deno.test("HashPool refuses options that are out of range or of the wrong kind",
       `'algorithm' must be "bcrypt" or "scrypt": current value is a string`,
     ],
     [{ scrypt: { N: 2 } }, TypeError, `'scrypt' needs the algorithm "scrypt"`],
+    [
+      { engine: "native" },
+      TypeError,
+      `'engine' must be "auto", "lanes" or "bcryptjs": current value is a string`,
+    ],
     [{ createWorker: 1 }, TypeError, "'createWorker' must be a function: current value is 1"],
   ];
   for (const [options, type, message] of cases) {

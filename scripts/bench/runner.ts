@@ -1,4 +1,4 @@
-import { HashPool } from "../../hash_pool.ts";
+import { type HashEngine, HashPool } from "../../hash_pool.ts";
 import { postgresWriter } from "../../postgres.ts";
 import { hashPasswordSync, verifyPassword } from "../../workload.ts";
 import { ScriptError } from "../cli/run.ts";
@@ -14,6 +14,8 @@ export interface Plan {
   readonly batchSize: number;
   /** Workers of the pool. */
   readonly workers: number;
+  /** What it hashes with; by default, `"auto"`. */
+  readonly engine?: HashEngine;
   readonly passwords: readonly string[];
 }
 
@@ -57,7 +59,7 @@ export async function measure(
   plan: Plan,
   { signal, onProgress }: { signal: AbortSignal; onProgress: (position: Position) => void },
 ): Promise<Measurement[]> {
-  const { passwords, batchSize, workers, modes, costs, repeat } = plan;
+  const { passwords, batchSize, workers, engine, modes, costs, repeat } = plan;
   const table = `burst_bench_${crypto.randomUUID().slice(0, 8)}`;
   const work = costs.reduce((sum, cost) => sum + 2 ** cost, 0) * modes.length * repeat *
     passwords.length;
@@ -146,7 +148,7 @@ export async function measure(
         rowsSaved: 0,
       }));
       measurements.push(...atCost);
-      await using pool = new HashPool({ workers, cost });
+      await using pool = new HashPool({ workers, cost, engine });
       if (modes.some(({ onPool }) => onPool)) await warmUp(pool, cost);
       for (let round = 1; round <= repeat; round++) {
         for (const measurement of atCost) await runOnce(measurement, round, pool);

@@ -1,3 +1,4 @@
+import { engine } from "../cli/engine.ts";
 import { choice, integer, list, type parseFlags, text, toggle } from "../cli/flags.ts";
 import { UsageError } from "../cli/run.ts";
 import { formatOf } from "../input/input.ts";
@@ -30,6 +31,7 @@ export const FLAGS = {
     min: 0,
     max: 1_000_000,
   }),
+  engine: engine("what hashes"),
   rejects: text(
     "FILE",
     "where to tell of rows that cannot be used; CSV if it ends in .csv, or NDJSON",

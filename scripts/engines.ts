@@ -1,0 +1,145 @@
+/**
+ * How many passwords a second can be hashed with bcrypt here, by our engines and by what people use
+ * otherwise, on one thread and on all cores.
+ *
+ * ```sh
+ * deno run -A --no-lock scripts/engines.ts
+ * ```
+ *
+ * The others are fetched from npm when it runs. Without `--no-lock` they would be put into deno.lock,
+ * and everybody would download them from then on.
+ */
+import { helpText, integer, list, parseFlags, parseInteger, toggle } from "./cli/flags.ts";
+import { Progress } from "./cli/progress.ts";
+import { runScript } from "./cli/run.ts";
+import { median } from "./bench/statistics.ts";
+import { type Engine, ENGINES } from "./engines/engines.ts";
+import { Threads } from "./engines/threads.ts";
+
+const FLAGS = {
+  cost: list("C", "bcrypt costs from 4 to 31", [8, 10], {
+    parse: (text) => parseInteger(text, 4, 31),
+  }),
+  workers: integer("threads in the second column", navigator.hardwareConcurrency),
+  repeat: integer("samples of each engine, interleaved", 9),
+  json: toggle("print one JSON object, with every sample"),
+  help: toggle("print this help"),
+};
+
+const USAGE = "Compares what hashes with bcrypt.\n\n" +
+  "Usage: deno run -A --no-lock scripts/engines.ts [flags]";
+
+/** How long a sample takes about, in milliseconds. */
+const SAMPLE = 300;
+
+/** What was measured of an engine at one cost and number of threads. */
+interface Measurement {
+  readonly engine: string;
+  readonly cost: number;
+  readonly threads: number;
+  /** Hashes a second. */
+  readonly samples: number[];
+}
+
+async function main(signal: AbortSignal): Promise<void> {
+  const flags = parseFlags(Deno.args, FLAGS);
+  if (flags.help) return console.log(helpText(USAGE, FLAGS));
+  using progress = new Progress();
+  const loaded = await loadAll(flags.workers);
+  try {
+    const measurements = await measure([...loaded.keys()], loaded, { ...flags, signal, progress });
+    progress[Symbol.dispose]();
+    console.log(flags.json ? JSON.stringify(measurements, null, 2) : format(measurements));
+  } finally {
+    for (const threads of loaded.values()) threads[Symbol.dispose]();
+  }
+}
+
+/** Starts the threads of every engine that can be had here. */
+async function loadAll(count: number): Promise<Map<Engine, Threads>> {
+  const loaded = new Map<Engine, Threads>();
+  for (const engine of ENGINES) {
+    try {
+      loaded.set(engine, await Threads.start(engine, count));
+    } catch (error) {
+      console.error(`Left out: ${engine.name}, as ${(error as Error).message.split("\n")[0]}`);
+    }
+  }
+  return loaded;
+}
+
+/** Samples of all engines take turns, so that what disturbs the machine disturbs all alike. */
+async function measure(
+  engines: readonly Engine[],
+  loaded: ReadonlyMap<Engine, Threads>,
+  { cost: costs, workers, repeat, signal, progress }: {
+    cost: readonly number[];
+    workers: number;
+    repeat: number;
+    signal: AbortSignal;
+    progress: Progress;
+  },
+): Promise<Measurement[]> {
+  const measurements: Measurement[] = [];
+  for (const cost of costs) {
+    for (const threads of new Set([1, workers])) {
+      const each = engines.map((engine) => ({
+        hash: (count: number) => loaded.get(engine)!.hash(threads, cost, count),
+        measurement: { engine: engine.name, cost, threads, samples: [] as number[] },
+        count: 0,
+      }));
+      for (const one of each) {
+        // The code is compiled, and then tells how many hashes a sample takes: groups of twelve are
+        // whole ones for three lanes as for four.
+        await one.hash(2 ** Math.max(2, 12 - cost));
+        const rate = await one.hash(12) / threads;
+        one.count = 12 * Math.max(1, Math.round(rate * SAMPLE / 1000 / 12));
+      }
+      for (let round = 0; round < repeat; round++) {
+        progress.bar(
+          (measurements.length / engines.length + round / repeat) / (costs.length * 2),
+          `cost ${cost} on ${threads} ${threads === 1 ? "thread" : "threads"}`,
+        );
+        for (const { hash, measurement, count } of each) {
+          signal.throwIfAborted();
+          measurement.samples.push(await hash(count));
+        }
+      }
+      measurements.push(...each.map(({ measurement }) => measurement));
+    }
+  }
+  return measurements;
+}
+
+/** A table of the medians, and how many times as fast as bcryptjs that is. */
+function format(measurements: readonly Measurement[]): string {
+  const names = [...new Set(measurements.map(({ engine }) => engine))];
+  const columns = measurements.filter(({ engine }) => engine === names[0]);
+  const head = [
+    "hashes/s",
+    ...columns.map(({ cost, threads }) =>
+      `cost ${cost}, ${threads} ${threads === 1 ? "thread" : "threads"}`
+    ),
+  ];
+  const rows = names.map((name) => [
+    name,
+    ...columns.map((column) => {
+      const { samples } = measurements.find(({ engine, cost, threads }) =>
+        engine === name && cost === column.cost && threads === column.threads
+      )!;
+      // Of neighbours in time, as the machine may be slower at another.
+      const ratio = median(samples.map((sample, i) => sample / column.samples[i]));
+      const rate = median(samples);
+      return `${rate.toFixed(rate < 100 ? 1 : 0)} (${ratio.toFixed(2)}×)`;
+    }),
+  ]);
+  const widths = head.map((_, i) => Math.max(...[head, ...rows].map((cells) => cells[i].length)));
+  const lines = [head, ...rows].map((cells) =>
+    cells.map((cell, i) => i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i])).join("  ")
+  );
+  const legend = ENGINES.filter(({ name }) => names.includes(name))
+    .map(({ name, description }) => `${name.padEnd(widths[0])}  ${description}`);
+  return [...lines, "", ...legend].join("\n");
+}
+
+if (import.meta.main) await runScript(main);
