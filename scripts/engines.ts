@@ -12,7 +12,7 @@
 import { helpText, integer, list, parseFlags, parseInteger, toggle } from "./cli/flags.ts";
 import { Progress } from "./cli/progress.ts";
 import { runScript } from "./cli/run.ts";
-import { median } from "./bench/statistics.ts";
+import { median } from "./measure/statistics.ts";
 import { type Engine, ENGINES } from "./engines/engines.ts";
 import { Threads } from "./engines/threads.ts";
 

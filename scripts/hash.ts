@@ -12,15 +12,15 @@ import { helpText, parseFlags } from "./cli/flags.ts";
 import { Progress } from "./cli/progress.ts";
 import { runScript, ScriptError } from "./cli/run.ts";
 import { type Database, openDatabase } from "./database/connect.ts";
-import { type Input, openInput } from "./hash/input.ts";
 import { Job } from "./hash/job.ts";
-import { readPages } from "./hash/pages.ts";
 import { FLAGS, makePlan, type Plan, USAGE, type Values } from "./hash/plan.ts";
 import { JobProgress } from "./hash/progress.ts";
-import { checkRejectsPath, openRejects, tellRejects } from "./hash/rejects.ts";
+import { checkRejectsPath, openRejects, tellRejects } from "./input/rejects.ts";
 import { jsonReport, type Outcome, textReport } from "./hash/report.ts";
-import { dryStore, tableStore } from "./hash/store.ts";
-import { prepareTable } from "./hash/table.ts";
+import { type Input, openInput } from "./input/input.ts";
+import { readPages } from "./input/pages.ts";
+import { dryStore, tableStore } from "./table/store.ts";
+import { prepareTable } from "./table/table.ts";
 
 async function main(signal: AbortSignal): Promise<void> {
   const { INPUT, ...flags } = parseFlags(Deno.args, FLAGS, ["INPUT"]);
@@ -63,7 +63,7 @@ async function work(
     }),
     onConflict,
     retryFor: 1_000 * flags["retry-for"],
-    onResponse: (duration) => progress.noteResponse(duration),
+    onBatch: ({ duration }) => progress.noteResponse(duration),
   });
   await using pool = new HashPool({ workers, cost, engine });
   using rejects = rejectsPath === undefined

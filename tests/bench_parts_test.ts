@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { formatReport, type Report, type Result } from "../scripts/bench/report.ts";
-import { median, quantile } from "../scripts/bench/statistics.ts";
+import { median, quantile } from "../scripts/measure/statistics.ts";
 import { MODES } from "../scripts/bench/modes.ts";
 
 Deno.test("median() is the middle value, or the mean of the two in the middle", () => {

@@ -3,11 +3,11 @@ import fc from "fast-check";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { ScriptError, UsageError } from "../scripts/cli/run.ts";
-import { CsvReader } from "../scripts/hash/csv.ts";
-import { formatOf, openInput } from "../scripts/hash/input.ts";
-import { type Line, readLines } from "../scripts/hash/lines.ts";
-import { type Format, type PagesOptions, readPages } from "../scripts/hash/pages.ts";
-import type { Page } from "../scripts/hash/row.ts";
+import { CsvReader } from "../scripts/input/csv.ts";
+import { formatOf, openInput } from "../scripts/input/input.ts";
+import { type Line, readLines } from "../scripts/input/lines.ts";
+import { type Format, type PagesOptions, readPages } from "../scripts/input/pages.ts";
+import type { Page } from "../scripts/input/row.ts";
 import { withFolder } from "./fixtures/embedded_helpers.ts";
 
 const encoder = new TextEncoder();

@@ -1,4 +1,4 @@
-import { median, quantile } from "../../scripts/bench/statistics.ts";
+import { median, quantile } from "../../scripts/measure/statistics.ts";
 import { addAll } from "./cost.ts";
 import { timeEach } from "./latency.ts";
 import { type Peer, WAIT } from "./peer.ts";

@@ -1,7 +1,7 @@
 import { cpus } from "node:os";
 import type { Database } from "../database/connect.ts";
 import type { Measurement, Plan } from "./runner.ts";
-import { median, quantile } from "./statistics.ts";
+import { median, quantile } from "../measure/statistics.ts";
 
 /** A response time above which a database is slow, in milliseconds. */
 const SLOW = 10;

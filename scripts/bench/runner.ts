@@ -3,7 +3,7 @@ import { postgresWriter } from "../../postgres.ts";
 import { hashPasswordSync, verifyPassword } from "../../workload.ts";
 import { ScriptError } from "../cli/run.ts";
 import type { Database } from "../database/connect.ts";
-import { watchLoopDelay } from "./loop_delay.ts";
+import { watchLoopDelay } from "../measure/loop_delay.ts";
 import type { Mode, Task } from "./modes.ts";
 
 /** What is to be measured. */
@@ -96,13 +96,13 @@ export async function measure(
       noteResponse: (ms) => void responseMs.push(ms),
     };
     await sql`truncate ${sql(table)}`;
-    const loopDelay = watchLoopDelay();
+    const unwatch = watchLoopDelay((delay) => void loopDelayMs.push(delay));
     try {
       const start = performance.now();
       await mode.run(task);
       wallMs.push(performance.now() - start);
     } finally {
-      for (const delay of loopDelay()) loopDelayMs.push(delay);
+      unwatch();
     }
     measurement.rowsSaved = mode.saves ? await verify(mode) : 0;
   }

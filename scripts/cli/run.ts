@@ -19,13 +19,23 @@ const SIGNALS = Deno.build.os === "windows"
   ? [["SIGINT", 130]] as const
   : [["SIGINT", 130], ["SIGTERM", 143]] as const;
 
+/** Options of {@linkcode runScript}. */
+export interface RunOptions {
+  /** Whether the script goes on until it is stopped, so that being stopped is no failure: exit code 0. */
+  readonly service?: boolean;
+}
+
 /**
  * Runs a script: turns its errors into one sentence and an exit code, and the first Ctrl-C into an
  * aborted signal, so that it can end properly. The second Ctrl-C ends it at once.
  *
- * @param main The script. What it throws after the signal is aborted is not shown.
+ * @param main The script. What it throws after the signal is aborted is not shown, unless it is a
+ *   service.
  */
-export async function runScript(main: (signal: AbortSignal) => Promise<void>): Promise<void> {
+export async function runScript(
+  main: (signal: AbortSignal) => Promise<void>,
+  { service = false }: RunOptions = {},
+): Promise<void> {
   const controller = new AbortController();
   const listeners = SIGNALS.map(([name, exitCode]) => {
     const listener = () => {
@@ -38,11 +48,12 @@ export async function runScript(main: (signal: AbortSignal) => Promise<void>): P
   try {
     await main(controller.signal);
   } catch (error) {
-    if (!controller.signal.aborted) complain(error);
+    const { aborted, reason } = controller.signal;
+    if (!aborted || (service && error !== reason)) complain(error);
   } finally {
     for (const [name, listener] of listeners) Deno.removeSignalListener(name, listener);
     const { aborted, reason } = controller.signal;
-    if (aborted && reason instanceof Stopped) Deno.exitCode = reason.exitCode;
+    if (aborted && !service && reason instanceof Stopped) Deno.exitCode = reason.exitCode;
   }
 }
 

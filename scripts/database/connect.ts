@@ -6,6 +6,8 @@ import { EmbeddedServerError, startEmbeddedServer } from "./embedded.ts";
 /** A database that a script works on. */
 export interface Database extends AsyncDisposable {
   readonly sql: postgres.Sql;
+  /** Where it is, with the password: for a program that is to use it as well. */
+  readonly url: string;
   /** Whether the server is one that the script has started itself. */
   readonly embedded: boolean;
   /** The server's version, as in "18.4". */
@@ -61,6 +63,7 @@ async function connect(url: string, server?: AsyncDisposable): Promise<Database>
     const [{ server_version }] = await sql`show server_version`;
     return {
       sql,
+      url,
       embedded: server !== undefined,
       version: server_version.split(" ")[0],
       explain,

@@ -1,7 +1,8 @@
 import { type HashPool, HashWorkerError } from "../../hash_pool.ts";
-import { Account, type Ending, type Verdict } from "./account.ts";
-import type { InputRow, Page } from "./row.ts";
-import type { Known, OnConflict, Store } from "./store.ts";
+import type { InputRow, Page } from "../input/row.ts";
+import type { Known, OnConflict, Store } from "../table/store.ts";
+import type { Ending, Verdict } from "../table/verdict.ts";
+import { Account } from "./account.ts";
 
 /** Options of {@linkcode Job}. */
 export interface JobOptions {

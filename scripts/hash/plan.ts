@@ -1,11 +1,11 @@
 import { engine } from "../cli/engine.ts";
 import { choice, integer, list, type parseFlags, text, toggle } from "../cli/flags.ts";
 import { UsageError } from "../cli/run.ts";
-import { formatOf } from "./input.ts";
-import { type Format, FORMATS } from "./pages.ts";
-import type { InputColumns } from "./row.ts";
-import type { OnConflict } from "./store.ts";
-import type { Target } from "./table.ts";
+import { formatOf } from "../input/input.ts";
+import { type Format, FORMATS } from "../input/pages.ts";
+import type { InputColumns } from "../input/row.ts";
+import type { OnConflict } from "../table/store.ts";
+import type { Target } from "../table/table.ts";
 
 const ON_CONFLICT: readonly OnConflict[] = ["skip", "update", "error"];
 

@@ -1,6 +1,7 @@
+import { grouped, speed } from "../cli/numbers.ts";
 import { Progress } from "../cli/progress.ts";
+import type { Input } from "../input/input.ts";
 import type { Account } from "./account.ts";
-import type { Input } from "./input.ts";
 
 /** Milliseconds between two looks at a terminal, and between two lines elsewhere. */
 const TERMINAL_INTERVAL = 200;
@@ -95,16 +96,6 @@ export class JobProgress implements Disposable {
   #isComplete(): boolean {
     return this.#input.bytesRead >= this.#input.size!;
   }
-}
-
-/** A number as people read it, as in 1,234. */
-export function grouped(value: number): string {
-  return value.toLocaleString("en-US", { maximumFractionDigits: 0 });
-}
-
-/** A number of which the first digits count. */
-export function speed(value: number): string {
-  return value < 10 ? value.toFixed(1) : grouped(value);
 }
 
 /** A time span, as in 1:02:03 or 4:05. */

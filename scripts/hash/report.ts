@@ -1,5 +1,5 @@
+import { grouped, speed } from "../cli/numbers.ts";
 import type { Account } from "./account.ts";
-import { grouped, speed } from "./progress.ts";
 
 /** How a job ended. */
 export interface Outcome {

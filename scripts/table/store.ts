@@ -1,11 +1,11 @@
 import type { Sql } from "postgres";
-import { AsyncBatcher, type Batch, UnsentError } from "../../batcher.ts";
+import { AsyncBatcher, type Batch, type BatchReport, UnsentError } from "../../batcher.ts";
 import { PostgresWriteError, postgresWriter, type Row, type RowOutcome } from "../../postgres.ts";
 import { withoutValues } from "../../_internal/postgres_errors.ts";
 import type { Table } from "../../_internal/postgres_table.ts";
 import { textArray } from "../../_internal/postgres_text.ts";
-import type { Ending, Verdict } from "./account.ts";
 import type { Target } from "./table.ts";
+import type { Ending, Verdict } from "./verdict.ts";
 
 /** What happens to a row whose id is in the table already. */
 export type OnConflict = "skip" | "update" | "error";
@@ -32,6 +32,10 @@ export interface Store extends AsyncDisposable {
   save(row: HashedRow): Promise<Verdict>;
   /** Gives up on everything that is not answered yet. */
   abort(reason: unknown): void;
+  /** Rows that wait to be sent. */
+  readonly queued: number;
+  /** Bursts that are out. */
+  readonly inFlight: number;
 }
 
 /** Options of {@linkcode tableStore}. */
@@ -42,13 +46,25 @@ export interface TableStoreOptions {
   readonly onConflict: OnConflict;
   /** How long to go on, in milliseconds, while the database is down. */
   readonly retryFor: number;
-  /** Called with how long the database took to save a burst, in milliseconds. */
-  readonly onResponse?: (duration: number) => void;
+  /**
+   * How long, in milliseconds, rows wait for company.
+   *
+   * @default {50}
+   */
+  readonly maxDelay?: number;
+  /**
+   * How long, in milliseconds, an attempt may take.
+   *
+   * @default {30_000}
+   */
+  readonly timeout?: number;
+  /** Called after every attempt to save a burst. */
+  readonly onBatch?: (report: BatchReport) => void;
 }
 
 /**
- * How long, in milliseconds, hashes wait for company. Nobody waits for a single one of them, and the
- * server needs the processor that it is spared for every burst that is not sent.
+ * For a job. Nobody waits for a single one of its hashes, and the server needs the processor that it
+ * is spared for every burst that is not sent.
  */
 const MAX_DELAY = 50;
 
@@ -60,22 +76,24 @@ const ENDINGS: Record<RowOutcome, Ending> = {
 
 /** A table in PostgreSQL. */
 export function tableStore(sql: Sql, options: TableStoreOptions): Store {
-  const { target, retryFor, onResponse } = options;
+  const { target, retryFor, maxDelay = MAX_DELAY, timeout, onBatch } = options;
   const { send, defaults } = rowSender(sql, options);
   const retry = { ...defaults.retry, deadline: retryFor };
   const ids = new AsyncBatcher(idFinder(sql, options.table), {
     maxInFlight: 1,
     idempotent: true,
     isolate: true,
+    timeout,
     retry,
   });
-  const rows = new AsyncBatcher(send, {
-    ...defaults,
-    maxDelay: MAX_DELAY,
-    retry,
-    onBatch: ({ duration }) => onResponse?.(duration),
-  });
+  const rows = new AsyncBatcher(send, { ...defaults, maxDelay, timeout, retry, onBatch });
   return {
+    get queued() {
+      return rows.size;
+    },
+    get inFlight() {
+      return rows.inFlight;
+    },
     async find(values) {
       const found = await Promise.allSettled(values.map((value) => ids.add(value)));
       return found.map((one) => {
@@ -116,6 +134,8 @@ export function dryStore(): Store {
     find: (ids) => Promise.resolve(ids.map(() => ({ key: String(keys++), there: false }))),
     save: () => Promise.resolve({ ending: "saved" }),
     abort() {},
+    queued: 0,
+    inFlight: 0,
     async [Symbol.asyncDispose]() {},
   };
 }

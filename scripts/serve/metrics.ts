@@ -1,0 +1,102 @@
+import { Gauge, Histogram, Registry } from "prom-client";
+import type { BatchReport } from "../../batcher.ts";
+import { watchLoopDelay } from "../measure/loop_delay.ts";
+
+/** Values that are read when they are asked for. */
+export interface Gauges {
+  /** Passwords that wait for a worker, and those that the workers have. */
+  readonly hashing: { readonly size: number; readonly inFlight: number };
+  /** Rows that wait to be sent, and bursts that are out. */
+  readonly saving: { readonly queued: number; readonly inFlight: number };
+  /** Requests in hand, and most of them. */
+  readonly requests: { readonly inHand: number; readonly max: number };
+}
+
+const SECONDS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+const ROWS = [1, 2, 5, 10, 20, 50, 100, 200, 500];
+
+/** Milliseconds between two looks at the event loop: a service that idles should not be busy with it. */
+const LOOP_INTERVAL = 50;
+
+/** What the service tells Prometheus. */
+export class Metrics implements Disposable {
+  readonly #registry = new Registry();
+  readonly #responses = this.#histogram({
+    name: "burst_http_response_seconds",
+    help: "From the head of a request to its answer",
+    labelNames: ["route", "status"],
+    buckets: SECONDS,
+  });
+  readonly #rows = this.#histogram({
+    name: "burst_batch_rows",
+    help: "Rows of a burst, of every attempt to save it",
+    labelNames: ["outcome"],
+    buckets: ROWS,
+  });
+  readonly #saves = this.#histogram({
+    name: "burst_batch_seconds",
+    help: "How long the database took to save a burst",
+    labelNames: ["outcome"],
+    buckets: SECONDS,
+  });
+  readonly #delays = this.#histogram({
+    name: "burst_event_loop_delay_seconds",
+    help: "How late a timer fires: for so long nothing else is served",
+    labelNames: [],
+    buckets: SECONDS,
+  });
+  readonly #unwatch: () => void;
+
+  constructor({ hashing, saving, requests }: Gauges) {
+    this.#gauge("burst_requests_in_hand", "Sign-ups and log-ins in hand", () => requests.inHand);
+    this.#gauge("burst_requests_max", "Most of them, others get 503", () => requests.max);
+    this.#gauge("burst_hash_queue", "Passwords that wait for a worker", () => hashing.size);
+    this.#gauge("burst_hash_in_flight", "Passwords that workers have", () => hashing.inFlight);
+    this.#gauge("burst_save_queue", "Rows that wait to be sent", () => saving.queued);
+    this.#gauge("burst_batches_in_flight", "Bursts that are out", () => saving.inFlight);
+    const observe = (delay: number) => this.#delays.observe(delay / 1_000);
+    this.#unwatch = watchLoopDelay(observe, { interval: LOOP_INTERVAL });
+  }
+
+  /** The type of the text. */
+  get contentType(): string {
+    return this.#registry.contentType;
+  }
+
+  /** All of it, in Prometheus' text format. */
+  text(): Promise<string> {
+    return this.#registry.metrics();
+  }
+
+  /** Notes an answer, and how many milliseconds it took. */
+  noteResponse(route: string, status: number, duration: number): void {
+    this.#responses.observe({ route, status }, duration / 1_000);
+  }
+
+  /** Notes an attempt to save a burst. */
+  noteBatch({ outcome, size, duration }: BatchReport): void {
+    this.#rows.observe({ outcome }, size);
+    this.#saves.observe({ outcome }, duration / 1_000);
+  }
+
+  [Symbol.dispose](): void {
+    this.#unwatch();
+  }
+
+  #histogram<L extends string>(
+    options: { name: string; help: string; labelNames: L[]; buckets: number[] },
+  ): Histogram<L> {
+    return new Histogram({ ...options, registers: [this.#registry] });
+  }
+
+  #gauge(name: string, help: string, value: () => number): void {
+    new Gauge({
+      name,
+      help,
+      registers: [this.#registry],
+      collect() {
+        this.set(value());
+      },
+    });
+  }
+}

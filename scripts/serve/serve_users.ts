@@ -1,0 +1,104 @@
+import { HashPool } from "../../hash_pool.ts";
+import { helpText, parseFlags } from "../cli/flags.ts";
+import { Progress } from "../cli/progress.ts";
+import { type Database, openDatabase } from "../database/connect.ts";
+import { Admission } from "./admission.ts";
+import { checkFlags, FLAGS, maxQueued, USAGE, type Values } from "./flags.ts";
+import { listen } from "./http_server.ts";
+import { Metrics } from "./metrics.ts";
+import { Service } from "./service.ts";
+import { openUsers } from "./users.ts";
+
+/** What hashes: a pool, or what is compared with one. */
+export type Hasher =
+  & Pick<HashPool, "hash" | "verify" | "size" | "inFlight">
+  & AsyncDisposable;
+
+/**
+ * Serves as the command line says, until the signal is aborted and what is in hand then is done.
+ *
+ * @param openHasher Makes what hashes.
+ * @throws {UsageError} If a flag is wrong.
+ * @throws {ScriptError} If it cannot serve.
+ */
+export async function serveUsers(
+  signal: AbortSignal,
+  openHasher: (flags: Values) => Hasher = ({ workers, cost }) => new HashPool({ workers, cost }),
+): Promise<void> {
+  const flags = parseFlags(Deno.args, FLAGS);
+  if (flags.help) return console.log(helpText(USAGE, FLAGS));
+  checkFlags(flags);
+  await using database = await openDatabaseFor(flags, signal);
+  try {
+    await serve(flags, { database, signal, openHasher });
+  } catch (error) {
+    throw database.explain(error);
+  }
+}
+
+async function serve(
+  flags: Values,
+  { database, signal, openHasher }: {
+    database: Database;
+    signal: AbortSignal;
+    openHasher: (flags: Values) => Hasher;
+  },
+): Promise<void> {
+  const { table, host, port } = flags;
+  const max = maxQueued(flags);
+  const admission = new Admission(max);
+  await using users = await openUsers(database.sql, {
+    table,
+    // What is new has no table yet.
+    create: flags["create-table"] || database.embedded,
+    onBatch: (report) => metrics.noteBatch(report),
+  });
+  await using pool = openHasher(flags);
+  using metrics = new Metrics({
+    hashing: pool,
+    saving: users,
+    requests: {
+      max,
+      get inHand() {
+        return admission.inHand;
+      },
+    },
+  });
+  const log = (sentence: string) => console.error(`${new Date().toISOString()} ${sentence}`);
+  const maxBody = flags["max-body"];
+  const service = await Service.create({ users, pool, admission, metrics, maxBody, log });
+  const server = await listen({
+    host,
+    port,
+    headerTimeout: 1_000 * flags["header-timeout"],
+    requestTimeout: 1_000 * flags["body-timeout"],
+    answer: (asked) => service.answer(asked),
+  });
+  console.log(`Listening on ${server.url}, at most ${max} requests in hand`);
+  await aborted(signal);
+  service.stop();
+  log("Stopping: what is in hand is finished");
+  await sleep(1_000 * flags["drain-delay"]);
+  await server.close();
+}
+
+async function openDatabaseFor(flags: Values, signal: AbortSignal): Promise<Database> {
+  using progress = new Progress();
+  return await openDatabase({
+    url: flags["database-url"],
+    dataDir: flags["data-dir"],
+    onProgress: (message) => progress.say(message),
+    signal,
+  });
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}
+
+function sleep(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}

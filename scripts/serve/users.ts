@@ -1,0 +1,118 @@
+import type { Sql } from "postgres";
+import { AsyncBatcher, type BatchReport } from "../../batcher.ts";
+import { withoutValues } from "../../_internal/postgres_errors.ts";
+import type { Table } from "../../_internal/postgres_table.ts";
+import { textArray } from "../../_internal/postgres_text.ts";
+import { tableStore } from "../table/store.ts";
+import { prepareTable } from "../table/table.ts";
+import type { Verdict } from "../table/verdict.ts";
+
+/** The users in the database. What one of them asks for goes in a burst with what others do. */
+export interface Users extends AsyncDisposable {
+  /** Whether there is a user with this address. */
+  has(email: string): Promise<boolean>;
+  /** The hash of a user, if there is one. */
+  hashOf(email: string): Promise<string | undefined>;
+  /** Saves a user, and resolves once the row is committed. Never rejects. */
+  add(email: string, hash: string): Promise<Verdict>;
+  /** Resolves once the database answers. */
+  ping(): Promise<void>;
+  /** Rows that wait to be sent. */
+  readonly queued: number;
+  /** Bursts that are out. */
+  readonly inFlight: number;
+}
+
+/** Options of {@linkcode openUsers}. */
+export interface UsersOptions {
+  readonly table: string;
+  /** Whether a table that is missing is created. */
+  readonly create: boolean;
+  /** Called after every attempt to save a burst. */
+  readonly onBatch: (report: BatchReport) => void;
+}
+
+/**
+ * In milliseconds: how long an attempt may take, and how long others may follow. Somebody waits for
+ * the answer. It is enough for a connection that breaks, and not for a database that is down.
+ */
+const TIMEOUT = 3_000;
+const RETRY_FOR = 3_000;
+
+/** How long the database may take to say that it is there, in milliseconds. */
+const PING_TIMEOUT = 2_000;
+
+/**
+ * Opens the table of the users.
+ *
+ * @throws {ScriptError} If it is missing, or cannot hold them.
+ */
+export async function openUsers(
+  sql: Sql,
+  { table: name, create, onBatch }: UsersOptions,
+): Promise<Users> {
+  const target = { table: name, id: "email", hash: "hash", carried: [] };
+  const table = await prepareTable(sql, target, { create, numbered: false });
+  const store = tableStore(sql, {
+    target,
+    table,
+    onConflict: "skip",
+    maxDelay: 0,
+    timeout: TIMEOUT,
+    retryFor: RETRY_FOR,
+    onBatch,
+  });
+  const hashes = new AsyncBatcher(hashFinder(sql, table), {
+    idempotent: true,
+    timeout: TIMEOUT,
+    retry: { deadline: RETRY_FOR },
+  });
+  return {
+    async has(email) {
+      const [known] = await store.find([email]);
+      if (known instanceof Error) throw known;
+      return known.there;
+    },
+    hashOf: (email) => hashes.add(email),
+    add: (email, hash) => store.save({ id: email, hash, carried: [] }),
+    async ping() {
+      const timeout = Promise.withResolvers<never>();
+      const timer = setTimeout(
+        () => timeout.reject(new Error(`it did not answer for ${PING_TIMEOUT / 1_000} s`)),
+        PING_TIMEOUT,
+      );
+      try {
+        await Promise.race([sql`select 1`, timeout.promise]);
+      } finally {
+        clearTimeout(timer);
+      }
+    },
+    get queued() {
+      return store.queued;
+    },
+    get inFlight() {
+      return store.inFlight;
+    },
+    async [Symbol.asyncDispose]() {
+      await Promise.all([store[Symbol.asyncDispose](), hashes.close()]);
+    },
+  };
+}
+
+/** Asks for the hashes of many users with one statement. */
+function hashFinder(sql: Sql, { quoted, columns: [email, hash] }: Table) {
+  const statement = `select json_agg(t.${hash.quoted}::text order by ord) as hashes
+    from unnest($1::text::text[]) with ordinality as asked (email, ord)
+    left join ${quoted} as t on t.${email.quoted} = asked.email::${email.type}`;
+
+  return async (emails: readonly string[]): Promise<(string | undefined)[]> => {
+    const [{ hashes }] = await sql.unsafe<[{ hashes: (string | null)[] }]>(
+      statement,
+      [textArray(emails)],
+      { prepare: true },
+    ).catch((error) => {
+      throw withoutValues(error);
+    });
+    return hashes.map((hash) => hash ?? undefined);
+  };
+}

@@ -1,0 +1,129 @@
+/**
+ * Does jobs that `enqueue.ts` has published, on as many machines as you like: hashes on all cores,
+ * saves in bursts, and acknowledges a job once its row is committed.
+ *
+ * ```sh
+ * deno run -A scripts/worker.ts --nats nats://queue:4222 --key-file key \
+ *   --database-url postgres://db/shop
+ * ```
+ */
+import { jetstream } from "@nats-io/jetstream";
+import { UnknownOutcomeError } from "../batcher.ts";
+import { HashPool, HashWorkerError } from "../hash_pool.ts";
+import { helpText, parseFlags } from "./cli/flags.ts";
+import { grouped } from "./cli/numbers.ts";
+import { Progress } from "./cli/progress.ts";
+import { runScript, ScriptError } from "./cli/run.ts";
+import { type Database, openDatabase } from "./database/connect.ts";
+import { type Nats, openNats } from "./queue/connection.ts";
+import { buryJob } from "./queue/dead_letters.ts";
+import { required } from "./queue/flags.ts";
+import { type JobKey, readKey } from "./queue/key.ts";
+import { findLeftovers } from "./queue/leftovers.ts";
+import { QueueWorker, type Totals } from "./queue/queue_worker.ts";
+import { CONSUMER, Streams } from "./queue/streams.ts";
+import { checkFlags, FLAGS, USAGE, type Values } from "./queue/worker_flags.ts";
+import { tableStore } from "./table/store.ts";
+import { prepareTable } from "./table/table.ts";
+
+async function main(signal: AbortSignal): Promise<void> {
+  const flags = parseFlags(Deno.args, FLAGS);
+  if (flags.help) return console.log(helpText(USAGE, FLAGS));
+  checkFlags(flags);
+  const key = await readKey(required(flags["key-file"], "key-file", "the key of the jobs"));
+  await using nats = await openNats({ ...flags, nats: required(flags.nats, "nats", "NATS") });
+  await using database = await openDatabaseFor(flags, signal);
+  try {
+    await work(flags, { key, nats, database, signal });
+  } catch (error) {
+    throw explain(error, nats, database);
+  }
+}
+
+async function work(
+  flags: Values,
+  { key, nats, database, signal }: {
+    key: JobKey;
+    nats: Nats;
+    database: Database;
+    signal: AbortSignal;
+  },
+): Promise<void> {
+  const { table, id, columns, workers, cost, prefetch = 128 * workers } = flags;
+  const ackWait = 1_000 * flags["ack-wait"];
+  const streams = await Streams.open(nats.connection, flags.stream);
+  if (flags["create-stream"]) {
+    const dedupWindow = 1_000 * flags["dedup-window"];
+    await streams.create({ replicas: flags.replicas, dedupWindow });
+  }
+  await streams.check();
+  await streams.checkKey(key.id);
+  await streams.createConsumer({ ackWait });
+  const target = { table, id, hash: flags["hash-column"], carried: columns };
+  await using store = tableStore(database.sql, {
+    target,
+    table: await prepareTable(database.sql, target, {
+      create: flags["create-table"],
+      numbered: false,
+    }),
+    onConflict: "skip",
+    // A database that is down is waited for: the job is not to blame, and stays in hand.
+    retryFor: Infinity,
+    maxDelay: 20,
+  });
+  await using pool = new HashPool({ workers, cost });
+  const client = jetstream(nats.connection);
+  const log = (sentence: string) => console.error(`${new Date().toISOString()} ${sentence}`);
+  const worker = new QueueWorker({
+    consumer: await client.consumers.get(streams.name, CONSUMER),
+    key,
+    pool,
+    store,
+    columns,
+    prefetch,
+    ackWait,
+    maxDeliveries: flags["max-deliveries"],
+    findLeftovers: () => findLeftovers(streams, prefetch),
+    isEmpty: !flags["until-empty"] ? undefined : async () => {
+      const { waiting, inWork } = await streams.count();
+      return waiting + inWork === 0;
+    },
+    bury: (message, reason) => buryJob(client, streams.dead, { message, reason }),
+    log,
+  });
+  log(`Working on the stream '${streams.name}', at most ${grouped(prefetch)} jobs in hand`);
+  const start = performance.now();
+  try {
+    await worker.run(signal);
+  } finally {
+    report(worker.totals, (performance.now() - start) / 1_000, flags.json);
+  }
+}
+
+function report(totals: Totals, seconds: number, json: boolean): void {
+  if (json) {
+    console.log(JSON.stringify({ version: 1, ...totals, seconds: Number(seconds.toFixed(3)) }));
+    return;
+  }
+  const counts = Object.entries(totals).map(([name, count]) => `${name} ${grouped(count)}`);
+  console.log(`${counts.join(", ")}, in ${grouped(seconds)} s`);
+}
+
+async function openDatabaseFor(flags: Values, signal: AbortSignal): Promise<Database> {
+  using progress = new Progress();
+  return await openDatabase({
+    url: flags["database-url"],
+    dataDir: flags["data-dir"],
+    onProgress: (message) => progress.say(message),
+    signal,
+  });
+}
+
+function explain(error: unknown, nats: Nats, database: Database): unknown {
+  if (error instanceof UnknownOutcomeError) return explain(error.cause, nats, database);
+  if (error instanceof HashWorkerError) return new ScriptError(error.message);
+  const explained = database.explain(error);
+  return explained instanceof ScriptError ? explained : nats.explain(error);
+}
+
+if (import.meta.main) await runScript(main, { service: true });
