@@ -6,6 +6,9 @@
  * ```
  */
 import { compare, formatComparison, readEarlier } from "./bench/compare.ts";
+import { drawFigures, listFigures } from "./bench/figures/figures.ts";
+import { prepareOutputs, writeFigures, writeReport } from "./bench/page/files.ts";
+import { makePage } from "./bench/page/page.ts";
 import { FLAGS, makePlan, USAGE } from "./bench/plan.ts";
 import { makeReport } from "./bench/report.ts";
 import { measure, type Position } from "./bench/runner.ts";
@@ -20,6 +23,7 @@ async function main(signal: AbortSignal): Promise<void> {
   if (flags.help) return console.log(helpText(USAGE, FLAGS));
   const plan = await makePlan(flags);
   const earlier = flags.compare === undefined ? undefined : await readEarlier(flags.compare);
+  await prepareOutputs(flags, signal);
   using progress = new Progress();
   await using database = await openDatabase({
     url: flags["database-url"],
@@ -41,6 +45,14 @@ async function main(signal: AbortSignal): Promise<void> {
   else {
     console.log(formatReport(report, plan));
     if (comparison !== undefined) console.log(`\n${formatComparison(comparison)}`);
+  }
+  if (flags.report === undefined && flags.svg === undefined) return;
+  const { batchSize } = plan;
+  const figures = await drawFigures(report, measured.measurements, { batchSize, signal });
+  if (flags.svg !== undefined) await writeFigures(flags.svg, listFigures(figures));
+  if (flags.report !== undefined) {
+    const options = { ...plan, figures, comparison, date: new Date() };
+    await writeReport(flags.report, await makePage(report, options));
   }
 }
 

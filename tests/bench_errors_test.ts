@@ -39,6 +39,10 @@ test("answers wrong usage with one sentence and exit code 2", async () => {
       "Cannot run this as --count has 3 numbers for 2 costs: give one, or one for each cost",
     ],
     [
+      ["--report", "page.pdf"],
+      "Cannot run this as --report must end in .html: it is 'page.pdf'",
+    ],
+    [
       ["--database-url", `mysql://root:${SECRET}@localhost/x`],
       "Cannot connect to a database as --database-url must be a URL like postgres://user:password@host:5432/name",
     ],
@@ -116,6 +120,23 @@ test("answers a file that cannot be used with one sentence and exit code 1", asy
       `Cannot use the passwords in '${path}' as none of its 2 lines can be hashed`,
     );
   });
+});
+
+test("answers a report that cannot be written with one sentence, before it measures", async () => {
+  const cases: [string[], string][] = [
+    [
+      ["--report", "/no/such/folder/page.html"],
+      "Cannot write the report to '/no/such/folder/page.html' as there is no such folder",
+    ],
+    [
+      ["--svg", `${import.meta.filename}/figures`],
+      `Cannot write the figures to '${import.meta.filename}/figures' as a file is in its way`,
+    ],
+  ];
+  for (const [args, message] of cases) {
+    const ended = await bench("--database-url", databaseUrl(), "--count", "1000000", ...args);
+    assertEquals(ended, { code: 1, stdout: "", stderr: `${message}\n` });
+  }
 });
 
 test("answers a file that cannot be compared with, before it measures", async () => {

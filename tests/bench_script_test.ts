@@ -64,6 +64,7 @@ test("prints its flags with --help", async () => {
       "--preset quick|book",
       "--count N[,N…]",
       "--latency MS[,MS…]",
+      "--report FILE",
       "--cost C[,C…]",
       "--modes MODE[,MODE…]",
       "--input FILE",

@@ -52,6 +52,8 @@ export const FLAGS = {
     "the PostgreSQL to measure, also DATABASE_URL; without it, a server of its own is started",
   ),
   compare: text("FILE", "what --json printed before, to be compared with"),
+  report: text("FILE", "write a page with table and figures, as FILE.html"),
+  svg: text("DIR", "write the figures to this folder"),
   json: toggle("print one JSON object instead of a table"),
   help: toggle("print this help"),
 };
