@@ -23,8 +23,8 @@ async function main(signal: AbortSignal): Promise<void> {
   if (flags.help) return console.log(helpText(USAGE, FLAGS));
   const plan = await makePlan(flags);
   const earlier = flags.compare === undefined ? undefined : await readEarlier(flags.compare);
-  await prepareOutputs(flags, signal);
   using progress = new Progress();
+  await prepareOutputs(flags, { signal, onProgress: (message) => progress.say(message) });
   await using database = await openDatabase({
     url: flags["database-url"],
     onProgress: (message) => progress.say(message),

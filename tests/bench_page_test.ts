@@ -2,6 +2,8 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { delayPoints, saveTimes, timelineBars } from "../scripts/bench/figures/data.ts";
+import { colourStyle } from "../scripts/bench/figures/theme.ts";
+import { MODES } from "../scripts/bench/modes.ts";
 import type { Run } from "../scripts/bench/run.ts";
 import { Timeline } from "../scripts/bench/timeline.ts";
 import { allowed } from "./_database.ts";
@@ -50,6 +52,13 @@ Deno.test("delayPoints() has a delay in every part of the run that it lasted", (
   const late = points.filter(({ delay }) => delay === 45).map(({ at }) => at);
   assertEquals([late.at(0), late.at(-1)], [0.15, 0.61]);
   assertEquals(points.find(({ delay }) => delay === 0)!.at, 0.11);
+});
+
+Deno.test("colourStyle() has a colour for every mode, in the light and in the dark", () => {
+  const [light, dark] = colourStyle("svg").split("@media");
+  for (const { name } of MODES) {
+    for (const style of [light, dark]) assertStringIncludes(style, `--mode-${name}:#`);
+  }
 });
 
 const CHROMIUM = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];

@@ -16,7 +16,10 @@ export interface Outputs {
  * @throws {ScriptError} If a folder is missing or cannot be written to, or the library that draws
  *   cannot be had.
  */
-export async function prepareOutputs({ report, svg }: Outputs, signal: AbortSignal): Promise<void> {
+export async function prepareOutputs(
+  { report, svg }: Outputs,
+  { signal, onProgress }: { signal: AbortSignal; onProgress: (message: string) => void },
+): Promise<void> {
   if (report === undefined && svg === undefined) return;
   if (report !== undefined) {
     if (!/\.html?$/i.test(report)) {
@@ -34,6 +37,7 @@ export async function prepareOutputs({ report, svg }: Outputs, signal: AbortSign
       () => Deno.mkdir(svg, { recursive: true }),
     );
   }
+  onProgress("Loading the library that draws the figures");
   await draw([], signal);
 }
 
