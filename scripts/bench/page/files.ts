@@ -27,8 +27,10 @@ export async function prepareOutputs(
     }
     await attempt(`Cannot write the report to '${report}'`, async () => {
       if (!(await Deno.stat(dirname(report))).isDirectory) throw new Deno.errors.NotADirectory();
-      // An older page stays as it is until there is a new one.
+      // An older page stays as it is until there is a new one, and none is left where there was none.
+      const existed = await Deno.lstat(report).then(() => true, () => false);
       (await Deno.open(report, { create: true, append: true })).close();
+      if (!existed) await Deno.remove(report);
     });
   }
   if (svg !== undefined) {
