@@ -1,7 +1,24 @@
-import { assertEquals } from "@std/assert";
-import { formatReport, type Report, type Result } from "../scripts/bench/report.ts";
-import { median, quantile } from "../scripts/measure/statistics.ts";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { compare, formatComparison } from "../scripts/bench/compare.ts";
 import { MODES } from "../scripts/bench/modes.ts";
+import { FLAGS, makePlan } from "../scripts/bench/plan.ts";
+import { closeCalls, makeReport, type Report, type Result } from "../scripts/bench/report.ts";
+import type { Run } from "../scripts/bench/run.ts";
+import type { Measurement } from "../scripts/bench/runner.ts";
+import {
+  median,
+  nearestToMedian,
+  overlap,
+  quantile,
+  summarize,
+} from "../scripts/measure/statistics.ts";
+import { duration, formatReport } from "../scripts/bench/table.ts";
+import { Timeline } from "../scripts/bench/timeline.ts";
+import { verifyRun } from "../scripts/bench/verify.ts";
+import { parseFlags } from "../scripts/cli/flags.ts";
+import type { Database } from "../scripts/database/connect.ts";
+import { allowed } from "./_database.ts";
+import { rejection } from "./_helpers.ts";
 
 Deno.test("median() is the middle value, or the mean of the two in the middle", () => {
   assertEquals(median([3, 1, 2]), 2);
@@ -15,41 +32,291 @@ Deno.test("quantile() is the value below which that share lies", () => {
   assertEquals([quantile([7], 0.5), quantile([7], 0.99), quantile([], 0.5)], [7, 7, undefined]);
 });
 
-function report(responses: Record<string, number>): Report {
-  const results = Object.entries(responses).map(([mode, p50]): Result => ({
+Deno.test("nearestToMedian() is the place of a value, also where the median is none of them", () => {
+  assertEquals(nearestToMedian([30, 10, 20]), 2);
+  assertEquals(nearestToMedian([1, 2, 4, 100]), 1);
+});
+
+Deno.test("overlap() holds where one range reaches into the other, and never for single runs", () => {
+  const [low, high, both] = [[1, 2], [3, 4], [2, 3]].map(summarize);
+  assertEquals([overlap(low, high), overlap(high, low)], [false, false]);
+  assertEquals([overlap(low, both), overlap(both, high)], [true, true]);
+  assertEquals(overlap(summarize([2]), low), false);
+});
+
+Deno.test("duration() has three digits and a unit", () => {
+  assertEquals(
+    [0.1234, 9.996, 12.34, 99.96, 999.6, 12_345, 123_456].map(duration),
+    ["0.12 ms", "10.0 ms", "12.3 ms", "100 ms", "1.00 s", "12.3 s", "123 s"],
+  );
+});
+
+function makeResult(mode: string, samples: number[], more: Partial<Result> = {}): Result {
+  const { sink, onPool } = MODES.find(({ name }) => name === mode)!;
+  return {
     mode,
+    sink,
+    onPool,
     cost: 4,
     latencyMs: 0,
-    count: 1,
-    wallMs: { median: 1, min: 1, max: 1, samples: [1] },
+    count: 10,
+    wallMs: summarize(samples),
     slowdown: null,
-    rowsSaved: 1,
-    responseMs: { p50, p99: p50, max: p50 },
-    loopDelayMs: { p99: 0, max: 0 },
-  }));
+    overFloor: null,
+    speedup: null,
+    rowsSaved: sink === "none" ? 0 : 10,
+    rowsPerSecond: null,
+    responseMs: sink === "none" ? null : { p50: 1, p99: 1, max: 1 },
+    loopDelayMs: { p99: 5, max: 5 },
+    cpuUse: 0.5,
+    recommended: false,
+    ...more,
+  };
+}
+
+function makeFakeReport(results: Result[], saveMs = 1, latencyMs = 0): Report {
   const environment = { deno: "2", cpu: "x", cores: 1, postgres: "18", embedded: true };
-  return { version: 1, environment, results };
+  const latencies = [{ askedMs: latencyMs, gotMs: latencyMs, saveMs }];
+  return {
+    version: 1,
+    environment,
+    latencies,
+    results: results.map((result) => ({ ...result, latencyMs })),
+  };
 }
 
-function lastLines(responses: Record<string, number>): string {
-  const plan = { modes: MODES, costs: [4], repeat: 1, batchSize: 1, workers: 1, passwords: [""] };
-  return formatReport(report(responses), plan).split("answer late").join("").split(
-    "is served",
-  )[1].trim();
+function formatted(results: Result[], saveMs?: number, latencyMs?: number): string {
+  const modes = MODES.filter(({ name }) => results.some(({ mode }) => mode === name));
+  const options = { modes, repeat: 3, batchSize: 100 };
+  return formatReport(makeFakeReport(results, saveMs, latencyMs), options);
 }
 
-Deno.test("formatReport() says that a database is slow, and when it only seems so", () => {
-  assertEquals(lastLines({ serial: 10, burst: 9 }), "");
+Deno.test("formatReport() fits a terminal of 100 columns with the widest figures", () => {
+  const ms = 123_456;
+  const widest = {
+    slowdown: 10.55,
+    speedup: 12.34,
+    rowsPerSecond: 12_345,
+    responseMs: { p50: 9999, p99: 9999, max: 9999 },
+    loopDelayMs: { p99: 999, max: 999 },
+    cpuUse: 1,
+  };
+  const table = formatted(
+    [makeResult("pool-no-io", [ms, ms]), makeResult("pool", [ms, ms], widest)],
+  );
+  const lines = table.split("\n").filter((line) => /pool|mode/.test(line));
+  for (const line of lines) assert(line.length <= 100, `${line.length}: ${line}`);
+});
+
+Deno.test("formatReport() marks the recommended mode", () => {
+  const table = formatted([
+    makeResult("burst", [9]),
+    makeResult("pool", [5], { recommended: true }),
+  ]);
+  assertStringIncludes(table, "\n* pool ");
+  assertStringIncludes(table, "\n  burst ");
+});
+
+Deno.test("formatReport() names modes that cannot be told apart, in the order of their medians", () => {
+  const results = [
+    makeResult("file", [10, 11]),
+    makeResult("serial", [50, 60]),
+    makeResult("batched", [14, 16]),
+    makeResult("async", [10, 15]),
+    makeResult("pool", [5, 6]),
+  ];
+  assertEquals(closeCalls(results), [["async", "batched"]]);
+  assertStringIncludes(formatted(results), "as their runs overlap: async ~ batched\n");
+  assert(!formatted(results.slice(3)).includes("overlap"));
+});
+
+Deno.test("formatReport() says that the machine is noisy where a floor varies", () => {
+  assertStringIncludes(
+    formatted([makeResult("no-io", [100, 130])]),
+    "This machine is noisy: the runs of no-io lie 30 % apart",
+  );
+  assert(!formatted([makeResult("no-io", [100, 105])]).includes("noisy"));
+  assert(!formatted([makeResult("pool", [100, 130])]).includes("noisy"));
+});
+
+Deno.test("formatReport() says that a database is slow, and why", () => {
+  const slow = (saveMs: number, latencyMs: number) =>
+    formatted([makeResult("serial", [1])], saveMs, latencyMs).split("not in it")[1].trim();
+  assertEquals(slow(10, 0), "");
   assertEquals(
-    lastLines({ serial: 12, burst: 9 }),
-    "This database is slow: a save takes 12.0 ms, and more than 10 ms is slow",
+    slow(12, 0),
+    "This database is slow: a simple save takes 12.0 ms without any latency added, and more than 10 ms is slow",
   );
   assertEquals(
-    lastLines({ serial: 1, async: 40, burst: 9 }),
-    "The database answers a save within 1.00 ms. Where it seems to take longer ('async'), the thread\nwas hashing and heard the",
+    slow(101, 100),
+    "A simple save takes 101 ms, which is slow (more than 10 ms): 100 ms of it are the round trip that was asked for",
   );
+});
+
+Deno.test("formatReport() says where a database only seems to be slow", () => {
+  const late = { responseMs: { p50: 40, p99: 60, max: 60 }, loopDelayMs: { p99: 50, max: 50 } };
+  const sentence = "A save only seems to take longer in async: the thread was hashing";
+  assertStringIncludes(formatted([makeResult("async", [1], late)]), sentence);
+  assert(!formatted([makeResult("pool", [1], late)]).includes("only seems"));
+});
+
+function measurement(name: string, walls: number[], more: Partial<Run> = {}): Measurement {
+  const mode = MODES.find((mode) => mode.name === name)!;
+  const loopDelay = { at: [1], delays: [2] };
+  const runs = walls.map((wallMs): Run => ({
+    wallMs,
+    start: 0,
+    cpuMs: wallMs,
+    responseMs: [],
+    loopDelay,
+    timeline: new Timeline(1),
+    ...more,
+  }));
+  return { mode, cost: 4, latencyMs: 0, count: 10, runs, rowsSaved: mode.sink === "none" ? 0 : 10 };
+}
+
+function report(...measurements: Measurement[]): readonly Result[] {
+  const database = { version: "18", embedded: true } as Database;
+  return makeReport(database, { wires: [], measurements }).results;
+}
+
+Deno.test(
+  "makeReport() sets every mode beside its floor, and beside serial",
+  { ignore: !allowed },
+  () => {
+    const results = report(
+      measurement("no-io", [100, 90, 130]),
+      measurement("serial", [500]),
+      measurement("pool-no-io", [50]),
+      measurement("pool", [60]),
+    );
+    assertEquals(results.map(({ slowdown }) => slowdown), [1, 5, 0.5, 0.6]);
+    assertEquals(results.map(({ overFloor }) => overFloor), [1, 5, 1, 1.2]);
+    assertEquals(results.map(({ speedup }) => speedup), [5, 1, 10, 500 / 60]);
+    assertEquals(results[3].rowsPerSecond, 10 / 60 * 1000);
+    assertEquals(results[0].cpuUse, 1 / navigator.hardwareConcurrency);
+  },
+);
+
+Deno.test(
+  "makeReport() recommends the fastest that saves to the database",
+  { ignore: !allowed },
+  () => {
+    const best = (...measurements: Measurement[]) =>
+      report(...measurements).filter(({ recommended }) => recommended).map(({ mode }) => mode);
+    const [none, file, serial] = [["no-io", 1], ["file", 2], ["serial", 90]].map(([name, wall]) =>
+      measurement(name as string, [wall as number])
+    );
+    assertEquals(best(none, file, serial, measurement("burst", [30]), measurement("pool", [40])), [
+      "burst",
+    ]);
+    const [async, pool] = [measurement("async", [30, 31]), measurement("pool", [31, 32])];
+    assertEquals(best(async, pool), ["pool"], "they cannot be told apart");
+    assertEquals(best(none, serial), [], "there is no choice");
+  },
+);
+
+Deno.test("compare() sets the time of a hash beside that of an earlier run", () => {
+  const before = makeFakeReport([
+    makeResult("no-io", [100, 110]),
+    makeResult("async", [200, 220]),
+    makeResult("burst", [200, 210]),
+  ]);
+  const now = makeFakeReport([
+    makeResult("async", [201, 219]),
+    makeResult("burst", [200, 204], { count: 20 }),
+    makeResult("pool", [10]),
+  ]);
+  const comparison = compare(now, before, "old.json");
   assertEquals(
-    lastLines({ async: 40 }),
-    "A save takes more than 10 ms in 'async': add 'serial' to see whose fault it is",
+    comparison.results.map(({ mode, beforeMs, nowMs, ratio, clear }) => [
+      mode,
+      beforeMs,
+      nowMs,
+      ratio,
+      clear,
+    ]),
+    [["async", 21, 21, 1, false], ["burst", 20.5, 10.1, 10.1 / 20.5, true]],
   );
+  const text = formatComparison(comparison);
+  assertStringIncludes(text, "  async     4     0 ms  21.0 ms  21.0 ms  1.00×  within the noise");
+  assertStringIncludes(text, "  burst     4     0 ms  20.5 ms  10.1 ms  0.49×  faster");
+});
+
+Deno.test("compare() says what was different, and where there is nothing to compare", () => {
+  const before = makeFakeReport([makeResult("no-io", [100])]);
+  const cores = { ...before, environment: { ...before.environment, cores: 8 } };
+  assertStringIncludes(
+    formatComparison(compare(before, cores, "old.json")),
+    "Not the same: cores 8 then, 1 now",
+  );
+  const other = makeFakeReport([makeResult("no-io", [100])], 1, 10);
+  assertEquals(
+    formatComparison(compare(other, before, "old.json")),
+    "Nothing to compare: 'old.json' has no mode at a cost and latency of this run",
+  );
+});
+
+function plan(...args: string[]) {
+  return makePlan(parseFlags(["--database-url", "postgres://x", ...args], FLAGS));
+}
+
+async function sizes(...args: string[]): Promise<number[][]> {
+  const { workloads } = await plan(...args);
+  return workloads.map(({ cost, passwords }) => [cost, passwords.length]);
+}
+
+Deno.test({
+  name: "makePlan() repeats the original experiment with --preset book",
+  ignore: !allowed,
+  async fn() {
+    assertEquals(await sizes("--preset", "book"), [[8, 600], [10, 400], [11, 400], [12, 400]]);
+    const { latencies, modes, batchSize } = await plan("--preset", "book");
+    assertEquals([latencies, modes, batchSize], [[100], MODES, 100]);
+  },
+});
+
+Deno.test({
+  name: "makePlan() puts what flags say over the preset",
+  ignore: !allowed,
+  async fn() {
+    assertEquals(await sizes("--preset", "book", "--cost", "8,12"), [[8, 600], [12, 400]]);
+    assertEquals(await sizes("--preset", "book", "--count", "5", "--cost", "8,9"), [[8, 5], [
+      9,
+      5,
+    ]]);
+    assertEquals((await plan("--preset", "book", "--latency", "0,1")).latencies, [0, 1]);
+    assertEquals((await plan("--latency", "10,10,5")).latencies, [10, 5]);
+  },
+});
+
+Deno.test({
+  name: "makePlan() adds no latency to a database that was named, unless asked to",
+  ignore: !allowed,
+  async fn() {
+    assertEquals((await plan()).latencies, [0]);
+    const before = Deno.env.get("DATABASE_URL");
+    Deno.env.delete("DATABASE_URL");
+    try {
+      assertEquals((await makePlan(parseFlags([], FLAGS))).latencies, [10]);
+    } finally {
+      if (before !== undefined) Deno.env.set("DATABASE_URL", before);
+    }
+  },
+});
+
+Deno.test("verifyRun() refuses rows that are lost, doubled, or not the hash of their password", async () => {
+  const [mode] = MODES;
+  const passwords = ["one", "two"];
+  const hashes = [
+    "$2b$04$DBpBLaWfWWUzzvkbvf.JPuhIHSpgSAjiDJAUIyUzBcFHNYOPL9RQm",
+    "not a hash",
+  ];
+  const row = (id: number) => ({ id, hash: hashes[id] });
+  const lost = await rejection(verifyRun(mode, [row(0)], passwords)) as Error;
+  assertStringIncludes(lost.message, "saved 1 different rows of 2, and 1 in all");
+  const doubled = await rejection(verifyRun(mode, [row(0), row(0)], passwords)) as Error;
+  assertStringIncludes(doubled.message, "saved 1 different rows of 2, and 2 in all");
+  const wrong = await rejection(verifyRun(mode, [row(1)].map((r) => ({ ...r, id: 0 })), ["one"]));
+  assertStringIncludes((wrong as Error).message, "row 0 does not hold the hash of its password");
 });

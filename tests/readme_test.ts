@@ -86,3 +86,16 @@ Deno.test({
     }
   },
 });
+
+Deno.test({
+  name: "README.md shows figures that are there, and small",
+  ignore: !allowed,
+  async fn() {
+    const figures = [...(await readme()).matchAll(/\]\((docs\/[^)]+)\)/g)];
+    assert(figures.length > 0);
+    for (const [, path] of figures) {
+      const { size } = await Deno.stat(new URL(path, ROOT));
+      assert(size < 150_000, `${path} has ${size} bytes`);
+    }
+  },
+});

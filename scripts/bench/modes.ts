@@ -1,5 +1,4 @@
 import { AsyncBatcher } from "../../batcher.ts";
-import type { HashPool } from "../../hash_pool.ts";
 import type { PostgresWriter } from "../../postgres.ts";
 import { atEndOfTurn, nextTurn } from "../../_internal/event_loop.ts";
 
@@ -10,22 +9,21 @@ export interface Saved {
   [column: string]: unknown;
 }
 
-/** What a mode works with. */
+/** What a mode works with. Whatever it does here is timed. */
 export interface Task {
-  readonly passwords: readonly string[];
+  /** Passwords to hash; they go by their numbers, from 0. */
+  readonly count: number;
   readonly batchSize: number;
   /** Hashes one password on this thread, which is blocked meanwhile. */
-  hash(password: string): string;
-  /** Hashes on every core, at the same cost. */
-  readonly pool: HashPool;
-  /** To be called for each hash that the pool has done. */
-  noteHash(): void;
-  /** Saves one row with an INSERT of its own, and notes the response time. */
+  hash(id: number): string;
+  /** Hashes all passwords on every core, as they get done. */
+  hashOnPool(): AsyncIterable<Saved>;
+  /** Saves one row with an INSERT of its own. */
   insert(row: Saved): Promise<void>;
   /** Saves many rows with one statement. */
   readonly send: PostgresWriter;
-  /** Notes the response time of a request that the mode sent by itself, in milliseconds. */
-  noteResponse(ms: number): void;
+  /** Appends one row to a file. */
+  append(row: Saved): Promise<void>;
 }
 
 /** A way to hash passwords and save the hashes. */
@@ -33,8 +31,8 @@ export interface Mode {
   readonly name: string;
   /** What it does, in a few words for a newcomer. */
   readonly description: string;
-  /** Whether it saves the hashes. */
-  readonly saves: boolean;
+  /** Where it saves the hashes. */
+  readonly sink: "none" | "file" | "database";
   /** Whether it hashes on the pool. */
   readonly onPool: boolean;
   run(task: Task): Promise<void>;
@@ -55,37 +53,46 @@ export const MODES: readonly Mode[] = [
   {
     name: "no-io",
     description: "hash only, save nothing: the floor for one thread",
-    saves: false,
+    sink: "none",
     onPool: false,
-    async run({ passwords, hash }) {
-      for (const password of passwords) {
-        hash(password);
+    async run({ count, hash }) {
+      for (let id = 0; id < count; id++) {
+        hash(id);
         // Just so that Ctrl-C is heard.
         await new Promise<void>((resolve) => void atEndOfTurn(resolve));
       }
     },
   },
   {
+    name: "file",
+    description: "hash, append the hash to a file, repeat",
+    sink: "file",
+    onPool: false,
+    async run({ count, hash, append }) {
+      for (let id = 0; id < count; id++) await append({ id, hash: hash(id) });
+    },
+  },
+  {
     name: "serial",
     description: "hash, save, wait for the answer, repeat",
-    saves: true,
+    sink: "database",
     onPool: false,
-    async run({ passwords, hash, insert }) {
-      for (const [id, password] of passwords.entries()) await insert({ id, hash: hash(password) });
+    async run({ count, hash, insert }) {
+      for (let id = 0; id < count; id++) await insert({ id, hash: hash(id) });
     },
   },
   {
     name: "batched",
     description: "hash a batch, pause, save it with many single-row INSERTs at once",
-    saves: true,
+    sink: "database",
     onPool: false,
-    async run({ passwords, batchSize, hash, insert }) {
+    async run({ count, batchSize, hash, insert }) {
       await using batcher = new AsyncBatcher<Saved>(
         async (rows) => void await Promise.all(rows.map(insert)),
         { maxItems: batchSize, maxDelay: NEVER },
       );
-      for (const [id, password] of passwords.entries()) {
-        await batcher.push({ id, hash: hash(password) });
+      for (let id = 0; id < count; id++) {
+        await batcher.push({ id, hash: hash(id) });
         if ((id + 1) % batchSize === 0) await batcher.flush();
       }
     },
@@ -93,17 +100,16 @@ export const MODES: readonly Mode[] = [
   {
     name: "async",
     description: "a task per save, and a turn of the event loop between hashes",
-    saves: true,
+    sink: "database",
     onPool: false,
-    async run({ passwords, hash, insert }) {
+    async run({ count, hash, insert }) {
       const saves: Promise<void>[] = [];
       let broken = false;
-      for (const [id, password] of passwords.entries()) {
-        const save = insert({ id, hash: hash(password) });
+      for (let id = 0; id < count && !broken; id++) {
+        const save = insert({ id, hash: hash(id) });
         save.catch(() => broken = true);
         saves.push(save);
         await nextTurn();
-        if (broken) break;
       }
       await Promise.all(saves);
     },
@@ -111,35 +117,31 @@ export const MODES: readonly Mode[] = [
   {
     name: "burst",
     description: "AsyncBatcher: save in bursts while hashing goes on, on the same thread",
-    saves: true,
+    sink: "database",
     onPool: false,
-    async run({ passwords, batchSize, hash, send, noteResponse }) {
-      await using burst = startBurst({ batchSize, send, noteResponse });
-      for (const [id, password] of passwords.entries()) {
-        await burst.save({ id, hash: hash(password) });
-        if (burst.broken) break;
-      }
+    async run({ count, batchSize, hash, send }) {
+      await using burst = startBurst(send, batchSize);
+      for (let id = 0; id < count && !burst.broken; id++) await burst.save({ id, hash: hash(id) });
     },
   },
   {
     name: "pool-no-io",
     description: "hash only, on all cores: the floor for this machine",
-    saves: false,
+    sink: "none",
     onPool: true,
-    async run({ passwords, pool, noteHash }) {
-      for await (const _ of pool.map(passwords, (password) => password)) noteHash();
+    async run({ hashOnPool }) {
+      for await (const _ of hashOnPool());
     },
   },
   {
     name: "pool",
-    description: "hash on all cores, save in bursts: the recommended way",
-    saves: true,
+    description: "hash on all cores, save in bursts while hashing goes on",
+    sink: "database",
     onPool: true,
-    async run({ passwords, batchSize, pool, noteHash, send, noteResponse }) {
-      await using burst = startBurst({ batchSize, send, noteResponse });
-      for await (const { item, hash } of pool.map(passwords.entries(), ([, text]) => text)) {
-        noteHash();
-        await burst.save({ id: item[0], hash });
+    async run({ batchSize, hashOnPool, send }) {
+      await using burst = startBurst(send, batchSize);
+      for await (const row of hashOnPool()) {
+        await burst.save(row);
         if (burst.broken) break;
       }
     },
@@ -148,15 +150,15 @@ export const MODES: readonly Mode[] = [
 
 /** Saves through the batcher, and tells as soon as a batch has failed. */
 function startBurst(
-  { batchSize, send, noteResponse }: Pick<Task, "batchSize" | "send" | "noteResponse">,
+  send: PostgresWriter,
+  batchSize: number,
 ): AsyncDisposable & { save(row: Saved): Promise<void>; readonly broken: boolean } {
   let broken = false;
   const batcher = new AsyncBatcher(send, {
     ...send.defaults,
     maxItems: batchSize,
     maxDelay: LINGER,
-    onBatch({ duration, outcome }) {
-      noteResponse(duration);
+    onBatch({ outcome }) {
       broken ||= outcome !== "saved";
     },
   });

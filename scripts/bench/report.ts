@@ -1,15 +1,13 @@
 import { cpus } from "node:os";
 import type { Database } from "../database/connect.ts";
-import type { Measurement, Plan } from "./runner.ts";
-import { median, quantile } from "../measure/statistics.ts";
+import type { Measurement, Measurements } from "./runner.ts";
+import { median, overlap, quantile, summarize, type Summary } from "../measure/statistics.ts";
 
-/** A response time above which a database is slow, in milliseconds. */
-const SLOW = 10;
-
-/** What `--json` prints. */
+/** What `--json` prints. Nothing in it is rounded. */
 export interface Report {
   readonly version: 1;
   readonly environment: Environment;
+  readonly latencies: readonly LatencyReport[];
   readonly results: readonly Result[];
 }
 
@@ -22,169 +20,139 @@ export interface Environment {
   readonly embedded: boolean;
 }
 
-/** What was measured of one mode at one cost. Nothing in it is rounded. */
+/** A round-trip time as it was found on the idle machine before the runs, in milliseconds. */
+export interface LatencyReport {
+  readonly askedMs: number;
+  /** What was added in fact. */
+  readonly gotMs: number;
+  /** A simple save: the whole round trip and the server's time. */
+  readonly saveMs: number;
+}
+
+/** What was measured of one mode at one cost and latency. */
 export interface Result {
   readonly mode: string;
+  /** Where it saves. */
+  readonly sink: "none" | "file" | "database";
+  /** Whether it hashes on all cores. */
+  readonly onPool: boolean;
   readonly cost: number;
   readonly latencyMs: number;
   readonly count: number;
-  readonly wallMs: { median: number; min: number; max: number; samples: readonly number[] };
-  /** Median wall time / median wall time of no-io at that cost; null where that was not measured. */
+  readonly wallMs: Summary;
+  /** Median wall time / median wall time of no-io; null where that was not measured. */
   readonly slowdown: number | null;
+  /** Median wall time / that of the same hashing without saving: of no-io, or of pool-no-io. */
+  readonly overFloor: number | null;
+  /** Median wall time of serial / median wall time; null where that was not measured. */
+  readonly speedup: number | null;
   readonly rowsSaved: number;
-  /** Null where the mode asks nothing of the database. */
+  /** Rows saved a second, in the median run; null where none are saved. */
+  readonly rowsPerSecond: number | null;
+  /** Null where the mode saves nothing. */
   readonly responseMs: { p50: number; p99: number; max: number } | null;
   readonly loopDelayMs: { p99: number; max: number };
+  /** Processor time of this program / (wall time × cores): 1 means that all cores are busy. */
+  readonly cpuUse: number;
+  /** Whether this is the way to take here. */
+  readonly recommended: boolean;
 }
 
 /** Sums the measurements up. */
 export function makeReport(
   { version, embedded }: Database,
-  { passwords }: Plan,
-  measurements: readonly Measurement[],
+  { wires, measurements }: Measurements,
 ): Report {
-  const processors = cpus();
+  const cores = navigator.hardwareConcurrency;
+  const results = blocksOf(measurements).flatMap((block) => {
+    const results = block.map((one) => summarizeMode(one, block, cores));
+    const best = recommend(results);
+    return results.map((result) => ({ ...result, recommended: result === best }));
+  });
   return {
     version: 1,
     environment: {
       deno: Deno.version.deno,
-      cpu: processors[0]?.model ?? "unknown",
-      cores: navigator.hardwareConcurrency,
+      cpu: cpus()[0]?.model ?? "unknown",
+      cores,
       postgres: version,
       embedded,
     },
-    results: measurements.map((measurement) => {
-      const { mode, cost, wallMs, responseMs, loopDelayMs, rowsSaved } = measurement;
-      const floor = measurements.find((one) => one.mode.name === "no-io" && one.cost === cost);
-      return {
-        mode: mode.name,
-        cost,
-        latencyMs: 0,
-        count: passwords.length,
-        wallMs: {
-          median: median(wallMs),
-          min: Math.min(...wallMs),
-          max: Math.max(...wallMs),
-          samples: wallMs,
-        },
-        slowdown: floor === undefined ? null : median(wallMs) / median(floor.wallMs),
-        rowsSaved,
-        responseMs: responseMs.length === 0 ? null : {
-          p50: quantile(responseMs, 0.5)!,
-          p99: quantile(responseMs, 0.99)!,
-          max: quantile(responseMs, 1)!,
-        },
-        loopDelayMs: { p99: quantile(loopDelayMs, 0.99)!, max: quantile(loopDelayMs, 1)! },
-      };
-    }),
+    latencies: wires.map(({ latencyMs, addedMs, saveMs }) => ({
+      askedMs: latencyMs,
+      gotMs: addedMs,
+      saveMs,
+    })),
+    results,
   };
 }
 
-/** The report as a newcomer reads it. */
-export function formatReport(
-  { environment, results }: Report,
-  { modes, repeat, batchSize }: Plan,
-): string {
-  const { deno, cpu, cores, postgres, embedded } = environment;
-  const [{ count }] = results;
-  const blocks = [...new Set(results.map(({ cost }) => cost))].map((cost) => {
-    const atCost = results.filter((result) => result.cost === cost);
-    return `${title(cost, count, atCost)}\n${table(atCost.map(row))}`;
-  });
-  return [
-    `PostgreSQL ${postgres} (${
-      embedded ? "embedded" : "yours"
-    }), Deno ${deno}, ${cores} cores of ${cpu}`,
-    `${count} passwords are hashed and saved, ${repeat} ${
-      repeat === 1 ? "time" : "times"
-    } by each mode; medians (fastest to slowest)`,
-    "",
-    ...blocks,
-    ...legend(modes, batchSize),
-    ...speed(results),
-  ].join("\n");
+/** What belongs together: the same cost and latency. */
+export function blocksOf<T extends { readonly cost: number; readonly latencyMs: number }>(
+  results: readonly T[],
+): T[][] {
+  return [...Map.groupBy(results, ({ cost, latencyMs }) => `${cost} ${latencyMs}`).values()];
 }
 
-/** Whether the database is slow, or only seems so. */
-function speed(results: readonly Result[]): string[] {
-  const waiting = results.filter(({ responseMs }) => responseMs !== null && responseMs.p50 > SLOW);
-  if (waiting.length === 0) return [];
-  // While a program waits for a single answer, nothing keeps it from hearing it.
-  const serial = results.filter(({ mode }) => mode === "serial").map(({ responseMs }) =>
-    responseMs!.p50
-  );
-  const modes = [...new Set(waiting.map(({ mode }) => `'${mode}'`))].join(", ");
-  if (serial.length === 0) {
-    return [
-      "",
-      `A save takes more than ${SLOW} ms in ${modes}: add 'serial' to see whose fault it is`,
-    ];
+/** Modes that save to the database, in groups whose order chance may have made. */
+export function closeCalls(block: readonly Result[]): string[][] {
+  const saving = block.filter(({ sink }) => sink === "database")
+    .sort((a, b) => a.wallMs.median - b.wallMs.median);
+  const groups: string[][] = [];
+  for (const [i, { mode, wallMs }] of saving.entries()) {
+    const close = i > 0 && overlap(saving[i - 1].wallMs, wallMs);
+    if (close) groups.at(-1)!.push(mode);
+    else groups.push([mode]);
   }
-  const own = Math.min(...serial);
-  return [
-    "",
-    own > SLOW
-      ? `This database is slow: a save takes ${duration(own)}, and more than ${SLOW} ms is slow`
-      : `The database answers a save within ${
-        duration(own)
-      }. Where it seems to take longer (${modes}), the thread\nwas hashing and heard the answer late`,
-  ];
+  return groups.filter(({ length }) => length > 1);
 }
 
-const HEAD = [
-  "mode",
-  "wall time",
-  "",
-  "slowdown",
-  "saves/s",
-  "response p50",
-  "p99",
-  "loop delay p99",
-];
-
-function title(cost: number, count: number, results: readonly Result[]): string {
-  const floor = results.find(({ mode }) => mode === "no-io");
-  const each = floor === undefined ? "" : `, ${duration(floor.wallMs.median / count)} a hash`;
-  return `bcrypt cost ${cost}${each}`;
+function summarizeMode(
+  { mode, cost, latencyMs, count, runs, rowsSaved }: Measurement,
+  block: readonly Measurement[],
+  cores: number,
+): Omit<Result, "recommended"> {
+  const wallMs = summarize(runs.map(({ wallMs }) => wallMs));
+  const medianOf = (name: string) => {
+    const one = block.find(({ mode }) => mode.name === name);
+    return one === undefined ? null : median(one.runs.map(({ wallMs }) => wallMs));
+  };
+  const [noIo, floor, serial] = ["no-io", mode.onPool ? "pool-no-io" : "no-io", "serial"]
+    .map(medianOf);
+  const responses = runs.flatMap(({ responseMs }) => responseMs);
+  const delays = runs.flatMap(({ loopDelay }) => loopDelay.delays);
+  return {
+    mode: mode.name,
+    sink: mode.sink,
+    onPool: mode.onPool,
+    cost,
+    latencyMs,
+    count,
+    wallMs,
+    slowdown: noIo === null ? null : wallMs.median / noIo,
+    overFloor: floor === null ? null : wallMs.median / floor,
+    speedup: serial === null ? null : serial / wallMs.median,
+    rowsSaved,
+    rowsPerSecond: rowsSaved === 0 ? null : rowsSaved / wallMs.median * 1000,
+    responseMs: responses.length === 0 ? null : {
+      p50: quantile(responses, 0.5)!,
+      p99: quantile(responses, 0.99)!,
+      max: quantile(responses, 1)!,
+    },
+    loopDelayMs: { p99: quantile(delays, 0.99)!, max: quantile(delays, 1)! },
+    cpuUse: median(runs.map(({ cpuMs, wallMs }) => cpuMs / wallMs / cores)),
+  };
 }
 
-function row({ mode, wallMs, slowdown, rowsSaved, responseMs, loopDelayMs }: Result): string[] {
-  return [
-    mode,
-    duration(wallMs.median),
-    `(${duration(wallMs.min)} to ${duration(wallMs.max)})`,
-    slowdown === null ? "–" : `${slowdown.toFixed(2)}×`,
-    rowsSaved === 0 ? "–" : (rowsSaved / wallMs.median * 1000).toFixed(0),
-    responseMs === null ? "–" : duration(responseMs.p50),
-    responseMs === null ? "–" : duration(responseMs.p99),
-    duration(loopDelayMs.p99),
-  ];
-}
-
-/** Columns under each other: the first to the left, numbers to the right. */
-function table(rows: readonly string[][]): string {
-  const all = [HEAD, ...rows];
-  const widths = HEAD.map((_, i) => Math.max(...all.map((cells) => cells[i].length)));
-  return all.map((cells) =>
-    "  " +
-    cells.map((cell, i) => i === 0 || i === 2 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))
-      .join("  ").trimEnd()
-  ).join("\n") + "\n";
-}
-
-function legend(modes: Plan["modes"], batchSize: number): string[] {
-  const width = Math.max(...modes.map(({ name }) => name.length));
-  return [
-    ...modes.map(({ name, description }) => `  ${name.padEnd(width)}  ${description}`),
-    "",
-    `  slowdown    wall time against no-io: 1.00× means that saving costs no time at all`,
-    `  response    from sending a request (a row; in burst, up to ${batchSize} rows) to its answer`,
-    `  loop delay  how late a timer fires: for so long, nothing else in the program is served`,
-  ];
-}
-
-function duration(ms: number): string {
-  if (ms >= 10_000) return `${(ms / 1000).toFixed(1)} s`;
-  if (ms >= 1000) return `${(ms / 1000).toFixed(2)} s`;
-  return `${ms.toFixed(ms >= 100 ? 0 : ms >= 10 ? 1 : 2)} ms`;
+/**
+ * Of the modes that save to the database, the fastest; of those that cannot be told from it, the one
+ * that the table of modes names last: with fewer requests, and a loop that is free for others.
+ */
+function recommend<T extends Pick<Result, "sink" | "wallMs">>(
+  results: readonly T[],
+): T | undefined {
+  const saving = results.filter(({ sink }) => sink === "database");
+  if (saving.length < 2) return undefined;
+  const fastest = saving.reduce((a, b) => b.wallMs.median < a.wallMs.median ? b : a);
+  return saving.findLast((one) => one === fastest || overlap(one.wallMs, fastest.wallMs));
 }

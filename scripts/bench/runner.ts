@@ -1,162 +1,163 @@
+import { join } from "node:path";
+import type { Sql } from "postgres";
 import { type HashEngine, HashPool } from "../../hash_pool.ts";
-import { postgresWriter } from "../../postgres.ts";
-import { hashPasswordSync, verifyPassword } from "../../workload.ts";
-import { ScriptError } from "../cli/run.ts";
+import { type PostgresWriter, postgresWriter } from "../../postgres.ts";
+import { hashPasswordSync } from "../../workload.ts";
 import type { Database } from "../database/connect.ts";
-import { watchLoopDelay } from "../measure/loop_delay.ts";
-import type { Mode, Task } from "./modes.ts";
+import { openWires, probe, type Wire, type WireReport } from "./latency/wire.ts";
+import type { Mode } from "./modes.ts";
+import { PoolClock } from "./pool_clock.ts";
+import { insertRow, type Run, runMode } from "./run.ts";
+import { fileRows, tableRows, verifyRun } from "./verify.ts";
 
 /** What is to be measured. */
 export interface Plan {
   readonly modes: readonly Mode[];
-  readonly costs: readonly number[];
+  readonly workloads: readonly Workload[];
+  /** Round-trip times to add, in milliseconds. */
+  readonly latencies: readonly number[];
   readonly repeat: number;
   readonly batchSize: number;
   /** Workers of the pool. */
   readonly workers: number;
   /** What it hashes with; by default, `"auto"`. */
   readonly engine?: HashEngine;
+}
+
+/** Passwords, and the cost to hash them at. */
+export interface Workload {
+  readonly cost: number;
   readonly passwords: readonly string[];
 }
 
-/** What was measured of one mode at one cost, over all its runs. */
+/** All runs of one mode at one cost and latency. */
 export interface Measurement {
   readonly mode: Mode;
   readonly cost: number;
-  /** Milliseconds, one for each run. */
-  readonly wallMs: number[];
-  /** Milliseconds, one for each request of every run. */
-  readonly responseMs: number[];
-  /** Milliseconds, over every run. */
-  readonly loopDelayMs: number[];
-  /** Rows counted in the table after a run: the same after each, or the benchmark fails. */
+  readonly latencyMs: number;
+  readonly count: number;
+  readonly runs: Run[];
+  /** Rows counted after a run: the same after each, or the benchmark fails. */
   rowsSaved: number;
+}
+
+/** Everything that was measured. */
+export interface Measurements {
+  readonly wires: readonly WireReport[];
+  readonly measurements: readonly Measurement[];
 }
 
 /** Where the benchmark stands. */
 export interface Position {
   readonly mode: Mode;
   readonly cost: number;
+  readonly latencyMs: number;
   /** Counted from 1. */
   readonly round: number;
   /** How much of all the work is done, from 0 to 1. */
   readonly fraction: number;
 }
 
-/** Connections that are opened before anything is measured. */
+/** Connections that postgres.js opens by default. */
 const CONNECTIONS = 10;
-/** Hashes of each run that are verified. */
-const SAMPLE = 3;
+
+/** A wire that is ready to be measured over. */
+interface Line {
+  readonly wire: Wire;
+  readonly send: PostgresWriter;
+  readonly report: WireReport;
+}
 
 /**
- * Runs every mode at every cost, interleaved, so that what disturbs the machine for a while disturbs
- * all modes alike. After every run the rows are counted and some hashes are verified.
+ * Runs every mode at every cost and latency, interleaved, so that what disturbs the machine for a
+ * while disturbs all modes alike. After every run the rows are counted and some hashes are verified.
  *
  * @throws {ScriptError} If a run lost or doubled a row, or a hash is not that of its password.
  */
 export async function measure(
-  { sql }: Database,
+  database: Database,
   plan: Plan,
   { signal, onProgress }: { signal: AbortSignal; onProgress: (position: Position) => void },
-): Promise<Measurement[]> {
-  const { passwords, batchSize, workers, engine, modes, costs, repeat } = plan;
+): Promise<Measurements> {
+  const { workloads, workers, engine, modes, latencies, repeat, batchSize } = plan;
+  const { sql } = database;
   const table = `burst_bench_${crypto.randomUUID().slice(0, 8)}`;
-  const work = costs.reduce((sum, cost) => sum + 2 ** cost, 0) * modes.length * repeat *
-    passwords.length;
-  let done = 0;
+  const folder = await Deno.makeTempDir({ prefix: "burst-bench-" });
+  const path = join(folder, "hashes.txt");
+  const advance = progressOf(plan, onProgress);
 
   async function runOnce(
     measurement: Measurement,
+    { wire, send }: Line,
+    { passwords, cost }: Workload,
+    pools: { pool: HashPool; poolClock: PoolClock },
     round: number,
-    pool: HashPool,
   ): Promise<void> {
-    const { mode, cost, wallMs, responseMs, loopDelayMs } = measurement;
-
-    function noteHash(): void {
-      signal.throwIfAborted();
-      done += 2 ** cost;
-      onProgress({ mode, cost, round, fraction: done / work });
-    }
-
-    const task: Task = {
-      passwords,
-      batchSize,
-      send,
-      pool,
-      noteHash,
-      hash(password) {
-        noteHash();
-        return hashPasswordSync(password, { cost });
-      },
-      async insert({ id, hash }) {
-        const start = performance.now();
-        await sql`insert into ${sql(table)} (id, hash) values (${id}, ${hash})`;
-        responseMs.push(performance.now() - start);
-      },
-      noteResponse: (ms) => void responseMs.push(ms),
-    };
+    const { mode } = measurement;
     await sql`truncate ${sql(table)}`;
-    const unwatch = watchLoopDelay((delay) => void loopDelayMs.push(delay));
-    try {
-      const start = performance.now();
-      await mode.run(task);
-      wallMs.push(performance.now() - start);
-    } finally {
-      unwatch();
-    }
-    measurement.rowsSaved = mode.saves ? await verify(mode) : 0;
-  }
-
-  async function verify(mode: Mode): Promise<number> {
-    const rows = await sql`select id from ${sql(table)}`;
-    const ids = new Set(rows.map(({ id }) => id));
-    const missing = passwords.findIndex((_, id) => !ids.has(id));
-    if (rows.length !== passwords.length || missing !== -1) {
-      throw new ScriptError(
-        `Cannot trust the mode '${mode.name}' as it saved ${ids.size} different rows of ${passwords.length}, and ${rows.length} in all: the benchmark stops here`,
-      );
-    }
-    const step = Math.max(1, Math.floor(passwords.length / SAMPLE));
-    const sample = [...passwords.keys()].filter((id) => id % step === 0).slice(0, SAMPLE);
-    for (
-      const { id, hash } of await sql`select id, hash from ${sql(table)} where id in ${sql(sample)}`
-    ) {
-      if (await verifyPassword(passwords[id], hash)) continue;
-      throw new ScriptError(
-        `Cannot trust the mode '${mode.name}' as row ${id} does not hold the hash of its password: the benchmark stops here`,
-      );
-    }
-    return rows.length;
+    using file = await Deno.open(path, { write: true, create: true, truncate: true });
+    const bench = { passwords, cost, batchSize, sql: wire.sql, table, send, file, ...pools };
+    measurement.runs.push(
+      await runMode(mode, bench, () => {
+        signal.throwIfAborted();
+        advance(measurement, round);
+      }),
+    );
+    if (mode.sink === "none") return;
+    const rows = mode.sink === "file" ? await fileRows(path) : await tableRows(sql, table);
+    measurement.rowsSaved = await verifyRun(mode, rows, passwords);
   }
 
   await sql`create table ${sql(table)} (id integer primary key, hash text not null)`;
-  const send = postgresWriter(sql, { table, columns: ["id", "hash"] });
   let finished = false;
   try {
-    // Connections are open, code is compiled and the catalogue is read before anything is measured.
-    await send.check();
-    await Promise.all(Array.from({ length: CONNECTIONS }, () => sql`select pg_sleep(0.02)`));
-    for (let i = 0; i < 50; i++) hashPasswordSync(passwords[0], { cost: 4 });
+    await using opened = await openWires(database, latencies);
+    const lines: Line[] = [];
+    for (const wire of opened.wires) {
+      const send = postgresWriter(wire.sql, { table, columns: ["id", "hash"] });
+      await sql`truncate ${sql(table)}`;
+      await warmUpLine(wire.sql, table, send);
+      await sql`truncate ${sql(table)}`;
+      signal.throwIfAborted();
+      const report = await probe(
+        wire,
+        database,
+        (id) => insertRow(wire.sql, table, { id, hash: "" }),
+      );
+      lines.push({ wire, send, report });
+    }
+    for (let i = 0; i < 50; i++) hashPasswordSync("warm up", { cost: 4 });
     const measurements: Measurement[] = [];
-    for (const cost of costs) {
-      const atCost = modes.map((mode): Measurement => ({
-        mode,
-        cost,
-        wallMs: [],
-        responseMs: [],
-        loopDelayMs: [],
-        rowsSaved: 0,
+    for (const workload of workloads) {
+      const { cost, passwords } = workload;
+      const blocks = lines.map((line) => ({
+        line,
+        measurements: modes.map((mode): Measurement => {
+          const { latencyMs } = line.wire;
+          return { mode, cost, latencyMs, count: passwords.length, runs: [], rowsSaved: 0 };
+        }),
       }));
-      measurements.push(...atCost);
-      await using pool = new HashPool({ workers, cost, engine });
-      if (modes.some(({ onPool }) => onPool)) await warmUp(pool, cost);
+      measurements.push(...blocks.flatMap(({ measurements }) => measurements));
+      const poolClock = new PoolClock();
+      await using pool = new HashPool({
+        workers,
+        cost,
+        engine,
+        createWorker: poolClock.createWorker,
+      });
+      if (modes.some(({ onPool }) => onPool)) await warmUpPool(pool, cost);
       for (let round = 1; round <= repeat; round++) {
-        for (const measurement of atCost) await runOnce(measurement, round, pool);
+        for (const { line, measurements } of blocks) {
+          for (const measurement of measurements) {
+            await runOnce(measurement, line, workload, { pool, poolClock }, round);
+          }
+        }
       }
     }
     finished = true;
-    return measurements;
+    return { wires: lines.map(({ report }) => report), measurements };
   } finally {
+    await Deno.remove(folder, { recursive: true });
     await sql`drop table ${sql(table)}`.catch((error) => {
       // What went wrong before tells more.
       if (finished) throw error;
@@ -164,8 +165,44 @@ export async function measure(
   }
 }
 
+/**
+ * Every connection is open, and knows both statements: to prepare one takes a round trip more. All
+ * are busy at once, so that the driver spreads the statements over them.
+ */
+async function warmUpLine(sql: Sql, table: string, send: PostgresWriter): Promise<void> {
+  const signal = new AbortController().signal;
+  await send.check();
+  const connections = [...Array(CONNECTIONS).keys()];
+  await Promise.all(connections.map(() => sql`select pg_sleep(0.02)`));
+  await Promise.all(connections.map((id) => insertRow(sql, table, { id, hash: "" })));
+  await Promise.all(connections.map((i) => {
+    return send([{ id: CONNECTIONS + i, hash: "" }], { id: "", attempt: 1, signal });
+  }));
+}
+
 /** Its workers run, and have their code compiled: that takes more hashes the cheaper they are. */
-async function warmUp(pool: HashPool, cost: number): Promise<void> {
+async function warmUpPool(pool: HashPool, cost: number): Promise<void> {
   const each = 2 ** Math.max(1, 9 - cost);
   await Promise.all(Array.from({ length: each * pool.workers }, () => pool.hash("warm up")));
+}
+
+/** Says how far all the work has come, hash by hash. */
+function progressOf(
+  { modes, workloads, latencies, repeat, workers }: Plan,
+  onProgress: (position: Position) => void,
+): (measurement: Measurement, round: number) => void {
+  /** About how many milliseconds a hash takes of a run. */
+  const weight = ({ name, onPool }: Mode, cost: number, latencyMs: number) =>
+    0.08 * 2 ** cost / (onPool ? workers : 1) + (name === "serial" ? latencyMs : 0);
+  let total = 0;
+  for (const { cost, passwords } of workloads) {
+    for (const latencyMs of latencies) {
+      for (const mode of modes) total += weight(mode, cost, latencyMs) * passwords.length * repeat;
+    }
+  }
+  let done = 0;
+  return ({ mode, cost, latencyMs }, round) => {
+    done += weight(mode, cost, latencyMs);
+    onProgress({ mode, cost, latencyMs, round, fraction: done / total });
+  };
 }

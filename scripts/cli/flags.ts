@@ -13,7 +13,10 @@ export interface Flag<T> {
 }
 
 type Flags = Record<string, Flag<unknown>>;
-type Values<F extends Flags> = { [K in keyof F]: F[K] extends Flag<infer T> ? T : never };
+/** The values of some flags. */
+export type FlagValues<F extends Flags> = {
+  [K in keyof F]: F[K] extends Flag<infer T> ? T : never;
+};
 
 /** A switch. */
 export function toggle(help: string): Flag<boolean> {
@@ -57,15 +60,27 @@ export function integer<T extends number | undefined>(
 }
 
 /** Values separated by commas, each different. */
-export function list<T>(placeholder: string, help: string, initial: readonly T[], {
+export function list<T, U = readonly T[]>(placeholder: string, help: string, initial: U, {
   parse,
-}: { parse: (text: string) => T }): Flag<readonly T[]> {
+}: { parse: (text: string) => T }): Flag<readonly T[] | U> {
   return {
     placeholder: `${placeholder}[,${placeholder}…]`,
     help,
     initial,
-    parse: (text) => [...new Set(text.split(",").map((part) => parse(part.trim())))],
+    parse: (text) => [...new Set(split(text, parse))],
   };
+}
+
+/** Values separated by commas, which may be equal. */
+export function series<T, U = readonly T[]>(placeholder: string, help: string, initial: U, {
+  parse,
+}: { parse: (text: string) => T }): Flag<readonly T[] | U> {
+  const placeholders = `${placeholder}[,${placeholder}…]`;
+  return { placeholder: placeholders, help, initial, parse: (text) => split(text, parse) };
+}
+
+function split<T>(text: string, parse: (text: string) => T): T[] {
+  return text.split(",").map((part) => parse(part.trim()));
 }
 
 /** Reads a whole number within bounds, or throws as {@linkcode Flag.parse} does. */
@@ -87,7 +102,7 @@ export function parseFlags<F extends Flags, O extends string = never>(
   args: readonly string[],
   flags: F,
   operands: readonly O[] = [],
-): Values<F> & Partial<Record<O, string>> {
+): FlagValues<F> & Partial<Record<O, string>> {
   const names = Object.keys(flags);
   const parsed = parseArgs([...args], {
     string: ["_", ...names.filter((name) => flags[name].placeholder !== undefined)],

@@ -1,7 +1,13 @@
+import type { Socket } from "node:net";
 import postgres from "postgres";
 import { postgresOptions } from "../../postgres.ts";
 import { ScriptError, UsageError } from "../cli/run.ts";
 import { EmbeddedServerError, startEmbeddedServer } from "./embedded.ts";
+
+/** Where a server listens: at a port, or at a socket of the file system. */
+export type Address = { readonly hostname: string; readonly port: number } | {
+  readonly path: string;
+};
 
 /** A database that a script works on. */
 export interface Database extends AsyncDisposable {
@@ -12,6 +18,10 @@ export interface Database extends AsyncDisposable {
   readonly embedded: boolean;
   /** The server's version, as in "18.4". */
   readonly version: string;
+  /** Where the server listens; one that is reached over several addresses has several. */
+  readonly addresses: readonly Address[];
+  /** Opens further connections, as the same user, over sockets that somebody else connects. */
+  over(dial: () => Promise<Socket>): postgres.Sql;
   /** Turns what the database answered into a sentence for the user; passes on anything else. */
   explain(error: unknown): unknown;
 }
@@ -34,8 +44,7 @@ export interface OpenDatabaseOptions {
  */
 export async function openDatabase(options: OpenDatabaseOptions): Promise<Database> {
   const { dataDir, onProgress, signal } = options;
-  const given = options.url ??
-    (dataDir === undefined ? Deno.env.get("DATABASE_URL") || undefined : undefined);
+  const given = dataDir === undefined ? givenUrl(options.url) : options.url;
   if (given !== undefined) {
     checkUrl(given, options.url === undefined ? "DATABASE_URL" : "--database-url");
     return await connect(given);
@@ -51,13 +60,19 @@ export async function openDatabase(options: OpenDatabaseOptions): Promise<Databa
   }
 }
 
+/** The address that the user has given, by a flag or in the environment. */
+export function givenUrl(flag: string | undefined): string | undefined {
+  return flag ?? (Deno.env.get("DATABASE_URL") || undefined);
+}
+
 async function connect(url: string, server?: AsyncDisposable): Promise<Database> {
-  const sql = postgres(url, {
+  const options = {
     ...postgresOptions,
     connect_timeout: 10,
     onnotice: () => {},
     connection: { application_name: "burst" },
-  });
+  };
+  const sql = postgres(url, options);
   const explain = (error: unknown) => explainError(error, url);
   try {
     const [{ server_version }] = await sql`show server_version`;
@@ -66,6 +81,16 @@ async function connect(url: string, server?: AsyncDisposable): Promise<Database>
       url,
       embedded: server !== undefined,
       version: server_version.split(" ")[0],
+      addresses: addressesOf(sql),
+      over: (dial) =>
+        postgres(url, {
+          ...options,
+          // To connect takes several round trips, and their time is the caller's choice.
+          connect_timeout: 60,
+          max_lifetime: null,
+          // The types of postgres.js do not know its option `socket`.
+          ...{ socket: dial },
+        }),
       explain,
       async [Symbol.asyncDispose]() {
         await sql.end({ timeout: 2 });
@@ -76,6 +101,11 @@ async function connect(url: string, server?: AsyncDisposable): Promise<Database>
     await sql.end({ timeout: 0 });
     throw explain(error);
   }
+}
+
+function addressesOf({ options: { path, host, port } }: postgres.Sql): Address[] {
+  if (path) return [{ path }];
+  return host.map((hostname, i) => ({ hostname, port: port[i] }));
 }
 
 function checkUrl(url: string, source: string): void {

@@ -12,18 +12,19 @@ export interface LoopDelayOptions {
  * Measures how late the event loop is: a timer that is due every few milliseconds notes by how much
  * it fires late. (`monitorEventLoopDelay` of node:perf_hooks shows next to nothing in Deno 2.9.)
  *
- * @param onDelay Called with every delay, in milliseconds.
- * @returns Ends the measurement.
+ * @param onDelay Called with every delay, and when it was noted, in milliseconds of the monotonic clock.
+ * @returns Ends the measurement. Called again, it does nothing.
  */
 export function watchLoopDelay(
-  onDelay: (delay: number) => void,
+  onDelay: (delay: number, at: number) => void,
   { interval = 5 }: LoopDelayOptions = {},
 ): () => void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   let dueAt = 0;
 
   function note(): void {
-    onDelay(Math.max(0, performance.now() - dueAt));
+    const now = performance.now();
+    onDelay(Math.max(0, now - dueAt), now);
   }
 
   function wait(): void {
@@ -36,7 +37,9 @@ export function watchLoopDelay(
 
   wait();
   return () => {
+    if (timer === undefined) return;
     clearTimeout(timer);
+    timer = undefined;
     // What holds the loop up right now counts as well.
     note();
   };

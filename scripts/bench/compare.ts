@@ -1,0 +1,133 @@
+import { whyUnreadable } from "../cli/files.ts";
+import { ScriptError } from "../cli/run.ts";
+import type { Environment, Report, Result } from "./report.ts";
+import { overlap, type Summary } from "../measure/statistics.ts";
+import { duration } from "./table.ts";
+
+/** This run beside an earlier one. */
+export interface Comparison {
+  readonly file: string;
+  /** What was different then, in words. */
+  readonly differences: readonly string[];
+  readonly results: readonly ComparedResult[];
+}
+
+/** A mode at a cost and latency that both runs have. */
+export interface ComparedResult {
+  readonly mode: string;
+  readonly cost: number;
+  readonly latencyMs: number;
+  /** Milliseconds a hash, of the median run, then and now. */
+  readonly beforeMs: number;
+  readonly nowMs: number;
+  /** Now / before: below 1 it has become faster. */
+  readonly ratio: number;
+  /** Whether the difference is larger than that between the runs of either. */
+  readonly clear: boolean;
+}
+
+/** What is used of an earlier report. Reports of other versions of Burst may have more or less. */
+type Earlier = Pick<Report, "environment"> & {
+  readonly results: readonly Pick<Result, "mode" | "cost" | "latencyMs" | "count" | "wallMs">[];
+};
+
+/**
+ * Reads what `--json` has printed before.
+ *
+ * @throws {ScriptError} If the file cannot be read, or is something else.
+ */
+export async function readEarlier(path: string): Promise<Earlier> {
+  const text = await Deno.readTextFile(path).catch((error) => {
+    throw new ScriptError(`Cannot compare with '${path}' as ${whyUnreadable(error)}`);
+  });
+  const report = parse(text);
+  if (isEarlier(report)) return report;
+  throw new ScriptError(
+    `Cannot compare with '${path}' as it is not what --json prints: make one with --json > FILE`,
+  );
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function isEarlier(value: unknown): value is Earlier {
+  const { version, environment, results } = (value ?? {}) as Partial<Report>;
+  return version === 1 && typeof environment === "object" && environment !== null &&
+    Array.isArray(results) && results.every(isResult);
+}
+
+function isResult(value: unknown): boolean {
+  const { mode, cost, latencyMs, count, wallMs } = (value ?? {}) as Partial<Result>;
+  return typeof mode === "string" &&
+    [cost, latencyMs, count, wallMs?.median, wallMs?.min, wallMs?.max].every(Number.isFinite) &&
+    Array.isArray(wallMs?.samples);
+}
+
+/** Sets a report beside an earlier one, by the time for each hash: their counts may differ. */
+export function compare(now: Report, before: Earlier, file: string): Comparison {
+  const results = now.results.flatMap((result): ComparedResult[] => {
+    const { mode, cost, latencyMs, count, wallMs } = result;
+    const earlier = before.results.find((one) =>
+      one.mode === mode && one.cost === cost && one.latencyMs === latencyMs
+    );
+    if (earlier === undefined) return [];
+    const [a, b] = [perHash(earlier.wallMs, earlier.count), perHash(wallMs, count)];
+    return [{
+      mode,
+      cost,
+      latencyMs,
+      beforeMs: a.median,
+      nowMs: b.median,
+      ratio: b.median / a.median,
+      clear: Math.min(a.samples.length, b.samples.length) > 1 && !overlap(a, b),
+    }];
+  });
+  return { file, differences: differences(now.environment, before.environment), results };
+}
+
+function perHash({ median, min, max, samples }: Summary, count: number): Summary {
+  return { median: median / count, min: min / count, max: max / count, samples };
+}
+
+function differences(now: Environment, before: Environment): string[] {
+  const names = { deno: "Deno", cpu: "processor", cores: "cores", postgres: "PostgreSQL" } as const;
+  return Object.entries(names).flatMap(([key, name]) => {
+    const [was, is] = [before, now].map((environment) => environment[key as keyof typeof names]);
+    return was === is ? [] : [`${name} ${was} then, ${is} now`];
+  });
+}
+
+/** The comparison as a table. */
+export function formatComparison({ file, differences, results }: Comparison): string {
+  if (results.length === 0) {
+    return `Nothing to compare: '${file}' has no mode at a cost and latency of this run`;
+  }
+  const rows = [
+    ["mode", "cost", "latency", "before", "now", "ratio", ""],
+    ...results.map(({ mode, cost, latencyMs, beforeMs, nowMs, ratio, clear }) => [
+      mode,
+      `${cost}`,
+      `${latencyMs} ms`,
+      duration(beforeMs),
+      duration(nowMs),
+      `${ratio.toFixed(2)}×`,
+      clear ? (ratio < 1 ? "faster" : "slower") : "within the noise",
+    ]),
+  ];
+  const widths = rows[0].map((_, i) => Math.max(...rows.map((cells) => cells[i].length)));
+  return [
+    `Beside '${file}', wall time for each hash:`,
+    ...differences.map((text) => `  Not the same: ${text}`),
+    "",
+    ...rows.map((cells) =>
+      "  " +
+      cells.map((cell, i) => i === 0 || i === 6 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))
+        .join("  ").trimEnd()
+    ),
+  ].join("\n");
+}

@@ -1,0 +1,217 @@
+import type { Comparison } from "../compare.ts";
+import type { BlockFigures, Figure, Figures, TimelineFigure } from "../figures/figures.ts";
+import { colourStyle } from "../figures/theme.ts";
+import { MODES } from "../modes.ts";
+import { blocksOf, type Report, type Result } from "../report.ts";
+import { cellsOf, describeEnvironment, duration, HEAD, remarks, speed, title } from "../table.ts";
+import { SCRIPT, STYLE } from "./style.ts";
+
+/** What the page tells beside the report. */
+export interface PageOptions {
+  readonly figures: Figures;
+  readonly repeat: number;
+  readonly workers: number;
+  readonly batchSize: number;
+  readonly comparison?: Comparison;
+  readonly date: Date;
+}
+
+/** The report as one page that needs nothing else: no network, no other file. */
+export async function makePage(report: Report, options: PageOptions): Promise<string> {
+  const { figures, repeat, comparison, date } = options;
+  const blocks = blocksOf(report.results);
+  const modes = MODES.filter(({ name }) => report.results.some(({ mode }) => mode === name));
+  const style = colourStyle(":root") + STYLE;
+  const script = SCRIPT;
+  // Nothing is loaded, and only this style and script run, whatever text found its way in here.
+  const policy = `default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-${await sha256(
+    script,
+  )}'`;
+  const body = [
+    `<h1>What concurrency gains</h1>`,
+    `<p class="faint">${escape(describeEnvironment(report.environment))}. ${
+      date.toISOString().slice(0, 10)
+    }</p>`,
+    `<p>Passwords are hashed with bcrypt, which takes processor time, and each hash is saved to PostgreSQL, which takes a round trip. The modes differ in what the program does while it waits. Each ran ${
+      repeat === 1 ? "once" : `${repeat} times, in turn`
+    }; figures are medians.</p>`,
+    ...headline(blocks),
+    ...speed(report).map((line) => `<p>${escape(line)}.</p>`),
+    `<h2>What saving costs</h2>`,
+    `<p>Read it from left to right: the longer a request computes, the less is left to gain. A mode at 1× saves for nothing; the vertical strokes reach from the fastest run to the slowest. Below 1× are the modes that hash on all cores.</p>`,
+    ...figures.slowdowns.map((one) => figure(one, { wide: true })),
+    ...blocks.map((block) => tableOf(block, report)),
+    ...comparison === undefined ? [] : [comparisonTable(comparison)],
+    `<h2>Who waits for whom</h2>`,
+    `<p>One row is one request: first the processor hashes, then the save is under way. Where the bars of one colour leave no gap from row to row, that resource is never idle. Each picture has its own scale of time, and shows up to 60 requests of a typical run.</p>`,
+    ...figures.blocks.map((block, i) => blockSection(block, report, i === 0)),
+    `<h2>What was measured</h2>`,
+    words([
+      ...modes.map(({ name, description }) => [name, description]),
+      ["slowdown", "wall time against no-io"],
+      ["speed-up", "wall time of serial against this one's"],
+      [
+        "response",
+        `from sending a request to its answer, as the program sees it; in burst and pool a request has up to ${options.batchSize} rows`,
+      ],
+      ["loop delay", "how late a timer fires: for so long, nothing else in the program is served"],
+      [
+        "CPU use",
+        "processor time of this program over that of all cores; the server's is not in it",
+      ],
+    ]),
+    `<h2>Environment</h2>`,
+    words([
+      ["Processor", `${report.environment.cores} cores of ${report.environment.cpu}`],
+      ["Deno", report.environment.deno],
+      [
+        "PostgreSQL",
+        `${report.environment.postgres}, ${
+          report.environment.embedded ? "started by the benchmark on this machine" : "yours"
+        }`,
+      ],
+      ...report.latencies.map(({ askedMs, gotMs, saveMs }) => [
+        `Latency ${askedMs} ms`,
+        `${
+          askedMs === 0 ? "nothing added" : `a round trip of ${duration(gotMs)} was added in fact`
+        }; a simple save took ${duration(saveMs)} on the idle machine`,
+      ]),
+      ["Runs", `${repeat} of each mode, interleaved; rows counted and hashes verified after each`],
+      ["Pool", `${options.workers} workers`],
+      ["Batches", `up to ${options.batchSize} rows`],
+    ]),
+    `<div id="tip" role="status"></div>`,
+  ];
+  return `<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="${policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>What concurrency gains</title>
+<style>${style}</style>
+</head>
+<body>
+${body.join("\n")}
+<script>${script}</script>
+</body>
+</html>
+`;
+}
+
+/** The result in a sentence for each block. */
+function headline(blocks: readonly (readonly Result[])[]): string[] {
+  const items = blocks.flatMap((block) => {
+    const best = block.find(({ recommended }) => recommended);
+    if (best === undefined || best.speedup === null || best.mode === "serial") return [];
+    const { mode, cost, latencyMs, speedup, overFloor } = best;
+    const over = overFloor === null
+      ? ""
+      : `, in ${overFloor.toFixed(2)} times the time of the same hashing without saving`;
+    return [
+      `<li>At cost ${cost} and ${latencyMs} ms of latency, <b>${mode}</b> is ${
+        speedup.toFixed(1)
+      } times as fast as waiting for every answer${over}.</li>`,
+    ];
+  });
+  return items.length === 0 ? [] : [`<ul>${items.join("")}</ul>`];
+}
+
+function tableOf(block: readonly Result[], report: Report): string {
+  const rows = block.map((result) => {
+    const cells = cellsOf(result).map((cell) => `<td>${escape(cell)}</td>`).join("");
+    return `<tr${result.recommended ? ` class="best"` : ""}>${cells}</tr>`;
+  });
+  const best = block.some(({ recommended }) => recommended)
+    ? [`* the way to take here: the fastest that saves to the database`]
+    : [];
+  const notes = [...best, ...remarks(block).map((line) => line.trim())];
+  return `<h3>${escape(title(block, report))}</h3>
+<div class="scroll"><table><thead><tr>${
+    HEAD.map((text) => `<th>${escape(text)}</th>`).join("")
+  }</tr></thead><tbody>${rows.join("")}</tbody></table></div>
+${notes.map((line) => `<p class="faint">${escape(line)}.</p>`).join("\n")}`;
+}
+
+function blockSection(
+  { results, timelines, loopDelay }: BlockFigures,
+  report: Report,
+  open: boolean,
+): string {
+  const [{ latencyMs }] = results;
+  const { saveMs } = report.latencies.find(({ askedMs }) => askedMs === latencyMs)!;
+  return `<details${open ? " open" : ""}><summary>${escape(title(results, report))}</summary>
+<div class="grid">${
+    timelines.map((one) => figure(one, { caption: explain(one, saveMs) })).join("\n")
+  }</div>
+<h3>How late the event loop is</h3>
+<p>As long as the loop is late, no timer fires, no answer is heard and no other request is served. A mode that hashes on this thread is late by at least a hash, all the time; with the pool the thread is free.</p>
+${figure(loopDelay, { wide: true })}
+</details>`;
+}
+
+/** What the bars of a mode mean, from its figures. */
+function explain({ result, saves }: TimelineFigure, saveMs: number): string {
+  const { mode, sink, count, wallMs } = result;
+  if (saves === undefined) return "Nothing is saved: the floor.";
+  if (sink === "file") {
+    return `To append a hash to a file takes ${
+      duration(saves.p50)
+    } at the median: the operating system only takes note of it.`;
+  }
+  const seen = `A save takes ${duration(saveMs)}, round trip and server together`;
+  if (saves.true === 1) return `${seen}, and every bar is within 10 % of that.`;
+  const share = `${Math.floor(saves.true * 100)} % of the bars are within 10 % of that`;
+  const longer = `the bars here are ${duration(saves.p50)} long at the median, up to ${
+    duration(saves.max)
+  }; ${share}`;
+  if (mode === "batched") {
+    return `${seen}; ${longer}. The INSERTs of a batch set out together and the server does them one after another, while nothing is hashed.`;
+  }
+  if (mode === "serial") return `${seen}; ${longer}. Nothing else goes on meanwhile.`;
+  if (result.onPool) {
+    return `${seen}; ${longer}. The thread is free to hear the answer; what is more, server and hashing took from each other on the same cores.`;
+  }
+  return `${seen}; ${longer}. The answer is there in time, but the thread that should hear it is hashing: it listens only between two hashes, every ${
+    duration(wallMs.median / count)
+  } or so.`;
+}
+
+function figure({ svg, name }: Figure, { caption = "", wide = false } = {}): string {
+  return `<figure id="${name}"><div${wide ? ` class="wide"` : ""}>${svg}</div>${
+    caption === "" ? "" : `<figcaption>${escape(caption)}</figcaption>`
+  }</figure>`;
+}
+
+function comparisonTable({ file, differences, results }: Comparison): string {
+  const rows = results.map(({ mode, cost, latencyMs, beforeMs, nowMs, ratio, clear }) =>
+    [mode, cost, `${latencyMs} ms`, duration(beforeMs), duration(nowMs), `${ratio.toFixed(2)}×`]
+      .concat(clear ? (ratio < 1 ? "faster" : "slower") : "within the noise")
+  );
+  const head = ["mode", "cost", "latency", "before", "now", "ratio", ""];
+  return `<h2>Beside an earlier run</h2>
+<p>Wall time for each hash, beside ${escape(file)}.${
+    differences.map((text) => ` Not the same: ${escape(text)}.`).join("")
+  }</p>
+<div class="scroll"><table><thead><tr>${
+    head.map((text) => `<th>${text}</th>`).join("")
+  }</tr></thead><tbody>${
+    rows.map((cells) => `<tr>${cells.map((cell) => `<td>${escape(`${cell}`)}</td>`).join("")}</tr>`)
+      .join("")
+  }</tbody></table></div>`;
+}
+
+function words(rows: readonly (readonly string[])[]): string {
+  return `<div class="scroll"><table class="words"><tbody>${
+    rows.map(([name, text]) => `<tr><td>${escape(name)}</td><td>${escape(text)}</td></tr>`).join("")
+  }</tbody></table></div>`;
+}
+
+function escape(text: string): string {
+  return text.replace(/[&<>"]/g, (letter) => `&#${letter.charCodeAt(0)};`);
+}
+
+async function sha256(text: string): Promise<string> {
+  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
+  return new Uint8Array(digest).toBase64();
+}

@@ -1,0 +1,60 @@
+import { allowed, connect, databaseUrl } from "./_database.ts";
+
+const SCRIPT = new URL("../scripts/bench.ts", import.meta.url).pathname;
+
+/** How a run of the script ended. */
+export interface Output {
+  code: number;
+  stdout: string;
+  stderr: string;
+}
+
+/** Starts `scripts/bench.ts`. */
+export function start(args: string[], env: Record<string, string> = {}): Deno.ChildProcess {
+  return new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", SCRIPT, ...args],
+    env: { NO_COLOR: "1", ...env },
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+}
+
+export async function output(child: Deno.ChildProcess): Promise<Output> {
+  const { code, stdout, stderr } = await child.output();
+  const decoder = new TextDecoder();
+  return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
+}
+
+export function bench(...args: string[]): Promise<Output> {
+  return output(start(args));
+}
+
+/** Runs it on the database of the tests. */
+export function onDatabase(...args: string[]): Promise<Output> {
+  return bench("--database-url", databaseUrl(), ...args);
+}
+
+export function test(name: string, fn: () => Promise<void>): void {
+  Deno.test({ name: `bench.ts ${name}`, ignore: !allowed, fn });
+}
+
+/** The benchmark's tables that are there. */
+export async function tables(): Promise<string[]> {
+  await using sql = await connect({ max: 1 });
+  const rows = await sql`select tablename from pg_tables where tablename like 'burst_bench_%'`;
+  return rows.map(({ tablename }) => tablename);
+}
+
+export async function withFile(
+  text: string | Uint8Array,
+  fn: (path: string) => Promise<void>,
+): Promise<void> {
+  const path = await Deno.makeTempFile();
+  try {
+    await Deno.writeFile(path, typeof text === "string" ? new TextEncoder().encode(text) : text);
+    await fn(path);
+  } finally {
+    await Deno.remove(path);
+  }
+}
