@@ -100,7 +100,7 @@ function openSocket(options: ConnectOptions): Socket {
  * import postgres from "postgres";
  *
  * const sql = postgres("postgres://localhost/shop", { ...postgresOptions, max: 10 });
- * await sql.end();
+ * await sql.end({ timeout: 5 }); // in seconds; without it, this may hang after a connection broke
  * ```
  */
 export const postgresOptions: Readonly<{
