@@ -129,12 +129,11 @@ export class Delivery<T, R> {
    */
   async #split(entries: readonly Sized<T>[], history: History): Promise<Result<R>> {
     const middle = entries.length >> 1;
-    const anew = { ...history, tries: 0, since: performance.now() };
     const deliver = async (part: readonly Sized<T>[], holdsBad: boolean) => {
       if (this.#cutOff !== undefined) return this.#notSentAlone(history, this.#cutOff.error);
       const result = holdsBad && part.length > 1
         ? await this.#split(part, history)
-        : await this.#deliver(part, anew);
+        : await this.#deliver(part, { ...history, tries: 0, since: performance.now() });
       const isOver = result.outcome === "failed" || result.outcome === "unknown";
       if (isOver && !this.#isRefusal(result)) this.#cutOff ??= { error: result.error };
       return result;

@@ -9,9 +9,9 @@
 import { UnknownOutcomeError } from "../batcher.ts";
 import { HashPool, HashWorkerError } from "../hash_pool.ts";
 import { helpText, parseFlags } from "./cli/flags.ts";
-import { Progress } from "./cli/progress.ts";
 import { runScript, ScriptError } from "./cli/run.ts";
-import { type Database, openDatabase } from "./database/connect.ts";
+import type { Database } from "./database/connect.ts";
+import { databaseFromFlags } from "./database/from_flags.ts";
 import { Job } from "./hash/job.ts";
 import { FLAGS, makePlan, type Plan, USAGE, type Values } from "./hash/plan.ts";
 import { JobProgress } from "./hash/progress.ts";
@@ -28,7 +28,7 @@ async function main(signal: AbortSignal): Promise<void> {
   const plan = makePlan(INPUT, flags);
   if (flags.rejects !== undefined) await checkRejectsPath(flags.rejects, plan.path);
   const input = await openInput(plan.path);
-  await using database = flags["dry-run"] ? undefined : await openDatabaseFor(flags, signal);
+  await using database = flags["dry-run"] ? undefined : await databaseFromFlags(flags, signal);
   try {
     const outcome = await work(input, plan, { flags, database, signal });
     const { account, failure } = outcome;
@@ -90,16 +90,6 @@ async function work(
     complete: failure === undefined && !signal.aborted,
     failure,
   };
-}
-
-async function openDatabaseFor(flags: Values, signal: AbortSignal): Promise<Database> {
-  using progress = new Progress();
-  return await openDatabase({
-    url: flags["database-url"],
-    dataDir: flags["data-dir"],
-    onProgress: (message) => progress.say(message),
-    signal,
-  });
 }
 
 /** A sentence for the user, where the error is not a mistake in the program. */

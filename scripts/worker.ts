@@ -12,9 +12,9 @@ import { UnknownOutcomeError } from "../batcher.ts";
 import { HashPool, HashWorkerError } from "../hash_pool.ts";
 import { helpText, parseFlags } from "./cli/flags.ts";
 import { grouped } from "./cli/numbers.ts";
-import { Progress } from "./cli/progress.ts";
 import { runScript, ScriptError } from "./cli/run.ts";
-import { type Database, openDatabase } from "./database/connect.ts";
+import type { Database } from "./database/connect.ts";
+import { databaseFromFlags } from "./database/from_flags.ts";
 import { type Nats, openNats } from "./queue/connection.ts";
 import { buryJob } from "./queue/dead_letters.ts";
 import { required } from "./queue/flags.ts";
@@ -32,7 +32,7 @@ async function main(signal: AbortSignal): Promise<void> {
   checkFlags(flags);
   const key = await readKey(required(flags["key-file"], "key-file", "the key of the jobs"));
   await using nats = await openNats({ ...flags, nats: required(flags.nats, "nats", "NATS") });
-  await using database = await openDatabaseFor(flags, signal);
+  await using database = await databaseFromFlags(flags, signal);
   try {
     await work(flags, { key, nats, database, signal });
   } catch (error) {
@@ -107,16 +107,6 @@ function report(totals: Totals, seconds: number, json: boolean): void {
   }
   const counts = Object.entries(totals).map(([name, count]) => `${name} ${grouped(count)}`);
   console.log(`${counts.join(", ")}, in ${grouped(seconds)} s`);
-}
-
-async function openDatabaseFor(flags: Values, signal: AbortSignal): Promise<Database> {
-  using progress = new Progress();
-  return await openDatabase({
-    url: flags["database-url"],
-    dataDir: flags["data-dir"],
-    onProgress: (message) => progress.say(message),
-    signal,
-  });
 }
 
 function explain(error: unknown, nats: Nats, database: Database): unknown {

@@ -1,7 +1,7 @@
 import { HashPool } from "../../hash_pool.ts";
 import { helpText, parseFlags } from "../cli/flags.ts";
-import { Progress } from "../cli/progress.ts";
-import { type Database, openDatabase } from "../database/connect.ts";
+import type { Database } from "../database/connect.ts";
+import { databaseFromFlags } from "../database/from_flags.ts";
 import { Admission } from "./admission.ts";
 import { checkFlags, FLAGS, maxQueued, USAGE, type Values } from "./flags.ts";
 import { listen } from "./http_server.ts";
@@ -28,7 +28,7 @@ export async function serveUsers(
   const flags = parseFlags(Deno.args, FLAGS);
   if (flags.help) return console.log(helpText(USAGE, FLAGS));
   checkFlags(flags);
-  await using database = await openDatabaseFor(flags, signal);
+  await using database = await databaseFromFlags(flags, signal);
   try {
     await serve(flags, { database, signal, openHasher });
   } catch (error) {
@@ -80,16 +80,6 @@ async function serve(
   log("Stopping: what is in hand is finished");
   await sleep(1_000 * flags["drain-delay"]);
   await server.close();
-}
-
-async function openDatabaseFor(flags: Values, signal: AbortSignal): Promise<Database> {
-  using progress = new Progress();
-  return await openDatabase({
-    url: flags["database-url"],
-    dataDir: flags["data-dir"],
-    onProgress: (message) => progress.say(message),
-    signal,
-  });
 }
 
 function aborted(signal: AbortSignal): Promise<void> {
