@@ -25,9 +25,11 @@ export function watch(sql: Sql, statement: Statement, signal: AbortSignal): () =
   const options = sql.options as unknown as ConnectOptions;
   const resetSilent = silenceDetector(options);
   let timer: ReturnType<typeof setTimeout> | undefined;
+  let isOver = false;
   const stop = () => {
+    const { state, active } = statement;
     // Before it is sent, and behind others, there is nothing that could be stopped.
-    if (statement.state && statement.active) requestCancel(options, statement.state);
+    if (state && active) requestCancel(options, state, () => isOver);
     timer = setTimeout(() => {
       if (resetSilent !== undefined) resetSilent();
       else if (statement.state) terminate(sql, statement.state.pid);
@@ -36,31 +38,59 @@ export function watch(sql: Sql, statement: Statement, signal: AbortSignal): () =
   if (signal.aborted) stop();
   else signal.addEventListener("abort", stop);
   return () => {
+    isOver = true;
     signal.removeEventListener("abort", stop);
     clearTimeout(timer);
   };
 }
 
-/** Asks the server, on a connection of its own, to cancel what a backend is doing. */
+/**
+ * Asks the server, on a connection of its own, to cancel what a backend is doing.
+ *
+ * A server that hangs would do it later, when the backend is at another statement. So it is asked for
+ * TLS first, to see that it answers.
+ */
 async function requestCancel(
   options: ConnectOptions,
   { pid, secret }: { pid: number; secret: number },
+  isOver: () => boolean,
 ): Promise<void> {
-  const { host, port, path, socket: open } = options;
-  const request = new DataView(new ArrayBuffer(16));
-  [16, 80877102, pid, secret].forEach((word, i) => request.setInt32(4 * i, word));
+  const { host, port, path } = options;
   // The backend is at one of the hosts. The others know no such backend and do nothing.
   for (let i = 0; i < (path ? 1 : host.length); i++) {
+    const server = { ...options, host: [host[i]], port: [port[i]] };
     try {
-      const socket = await (open?.({ ...options, host: [host[i]], port: [port[i]] }) ??
-        (path ? new Socket().connect(path) : new Socket().connect(port[i], host[i])));
-      socket.on("error", () => {});
-      socket.setTimeout(PATIENCE, () => socket.destroy());
-      socket.end(new Uint8Array(request.buffer));
+      const socket = await open(server);
+      socket.write(words(8, 80877103));
+      const [answer] = await new Promise<Uint8Array>((resolve, reject) => {
+        socket.once("data", resolve);
+        socket.once("close", reject);
+      });
+      // A cancel request need not be encrypted, but it cannot follow on a yes.
+      const isPlain = String.fromCharCode(answer) === "N";
+      if (!isPlain || isOver()) socket.destroy();
+      if (isOver()) return;
+      (isPlain ? socket : await open(server)).end(words(16, 80877102, pid, secret));
     } catch {
       // A server that cannot be asked cannot be helped.
     }
   }
+}
+
+/** A socket that is closed soon, whatever happens. */
+async function open(options: ConnectOptions): Promise<Socket> {
+  const { host: [host], port: [port], path } = options;
+  const socket = await (options.socket?.(options) ??
+    (path ? new Socket().connect(path) : new Socket().connect(port, host)));
+  socket.on("error", () => {});
+  socket.setTimeout(PATIENCE, () => socket.destroy());
+  return socket;
+}
+
+function words(...values: readonly number[]): Uint8Array {
+  const view = new DataView(new ArrayBuffer(4 * values.length));
+  values.forEach((value, i) => view.setInt32(4 * i, value));
+  return new Uint8Array(view.buffer);
 }
 
 /** Has the server end a backend, if it has been at the same statement, or at none, all the time. */
