@@ -224,7 +224,7 @@ test("worker.ts puts aside what can never succeed, with the reason", async (cont
   await nats.publish("burst.jobs", { "Nats-Msg-Id": "key", "Burst-Key": "other" }, "\x01x");
   await nats.publish("burst.jobs", {}, "");
   const output = await run("worker.ts", ["--until-empty", "--columns", "n"]);
-  assertEquals([output.code, account(output)], [0, { saved: 2, dead: 6 }]);
+  assertEquals([output.code, account(output)], [0, { saved: 2, dead: 6 }], output.stderr);
   assertEquals(await status(), { waiting: 0, inWork: 0, done: 2, dead: 6 });
   assertEquals((await sql`select id from users order by id`).map(({ id }) => id), [1, 4]);
   const reasons = output.stderr.split("\n").filter((line) => line.includes(" is dead: "));

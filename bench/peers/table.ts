@@ -38,8 +38,9 @@ export async function createTable({ sql }: Pick<Database, "sql">): Promise<Table
   /** The statements that one would write for any of the peers, of the kind that the writer has. */
   const byHand: Sink<Row> = {
     async saveMany(rows) {
-      const ids = rows.map(({ id }) => id);
-      const hashes = rows.map(({ hash }) => hash);
+      // What the driver makes of arrays, which it needs to know the types for.
+      const ids = `{${rows.map(({ id }) => id)}}`;
+      const hashes = `{${rows.map(({ hash }) => `"${hash}"`)}}`;
       await sql`insert into ${sql(name)} (id, hash)
         select * from unnest(${ids}::integer[], ${hashes}::text[])`;
     },

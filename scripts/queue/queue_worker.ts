@@ -74,6 +74,7 @@ export class QueueWorker {
   #failure: { readonly error: unknown } | undefined;
   /** Whether the key was right for a job. */
   #opened = false;
+  #opening: Promise<unknown> = Promise.resolve();
   #reachable = true;
 
   constructor(options: QueueWorkerOptions) {
@@ -228,7 +229,14 @@ export class QueueWorker {
     }
   }
 
-  async #open(message: Message): Promise<Job | Ending> {
+  /** One after the other, as they came: the first ones tell whether the key is the right one. */
+  #open(message: Message): Promise<Job | Ending> {
+    const job = this.#opening.then(() => this.#openNext(message));
+    this.#opening = job.catch(() => {});
+    return job;
+  }
+
+  async #openNext(message: Message): Promise<Job | Ending> {
     const { key } = this.#options;
     const content = await key.open(message.headers?.get(HEADERS.id) ?? "", message.data);
     const job = content === undefined ? undefined : readJob(content);
