@@ -30,7 +30,8 @@ async function main(signal: AbortSignal): Promise<void> {
   const flags = parseFlags(Deno.args, FLAGS);
   if (flags.help) return console.log(helpText(USAGE, FLAGS));
   checkFlags(flags);
-  const key = await readKey(required(flags["key-file"], "key-file", "the key of the jobs"));
+  const keyFile = required(flags["key-file"], "key-file", "the key of the jobs");
+  const key = await readKey(keyFile, (sentence) => console.error(sentence));
   await using nats = await openNats({ ...flags, nats: required(flags.nats, "nats", "NATS") });
   await using database = await databaseFromFlags(flags, signal);
   try {

@@ -43,7 +43,7 @@ function test(name: string, fn: (context: Context) => Promise<void>): void {
       const table = `${schema}.users`;
       const file = async (name: string, content: string) => {
         const path = join(folder, name);
-        await Deno.writeTextFile(path, content);
+        await Deno.writeTextFile(path, content, { mode: 0o600 });
         return path;
       };
       const key = await file("key", "ab".repeat(32));
