@@ -20,6 +20,7 @@ import { buryJob } from "./queue/dead_letters.ts";
 import { required } from "./queue/flags.ts";
 import { type JobKey, readKey } from "./queue/key.ts";
 import { findLeftovers } from "./queue/leftovers.ts";
+import { outageLog } from "./queue/outage_log.ts";
 import { QueueWorker, type Totals } from "./queue/queue_worker.ts";
 import { CONSUMER, Streams } from "./queue/streams.ts";
 import { checkFlags, FLAGS, USAGE, type Values } from "./queue/worker_flags.ts";
@@ -60,6 +61,14 @@ async function work(
   await streams.check();
   await streams.checkKey(key.id);
   await streams.createConsumer({ ackWait });
+  const log = (sentence: string) => console.error(`${new Date().toISOString()} ${sentence}`);
+  const noteAttempt = outageLog({
+    log,
+    reason(error) {
+      const explained = database.explain(error);
+      return explained instanceof Error ? explained.message : "it does not answer";
+    },
+  });
   const target = { table, id, hash: flags["hash-column"], carried: columns };
   await using store = tableStore(database.sql, {
     target,
@@ -71,10 +80,11 @@ async function work(
     // A database that is down is waited for: the job is not to blame, and stays in hand.
     retryFor: Infinity,
     maxDelay: 20,
+    onBatch: noteAttempt,
+    onFind: noteAttempt,
   });
   await using pool = new HashPool({ workers, cost });
   const client = jetstream(nats.connection);
-  const log = (sentence: string) => console.error(`${new Date().toISOString()} ${sentence}`);
   const worker = new QueueWorker({
     consumer: await client.consumers.get(streams.name, CONSUMER),
     key,
