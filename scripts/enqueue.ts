@@ -29,7 +29,7 @@ async function main(signal: AbortSignal): Promise<void> {
   if (flags.help) return console.log(helpText(USAGE, FLAGS));
   const plan = makePlan(INPUT, flags);
   if (flags.rejects !== undefined) await checkRejectsPath(flags.rejects, plan.path);
-  const key = await readKey(plan.keyFile);
+  const key = await readKey(plan.keyFile, (sentence) => console.error(sentence));
   const input = await openInput(plan.path);
   await using nats = await openNats({ ...flags, nats: plan.nats });
   try {

@@ -20,6 +20,7 @@ import { buryJob } from "./queue/dead_letters.ts";
 import { required } from "./queue/flags.ts";
 import { type JobKey, readKey } from "./queue/key.ts";
 import { findLeftovers } from "./queue/leftovers.ts";
+import { outageLog } from "./queue/outage_log.ts";
 import { QueueWorker, type Totals } from "./queue/queue_worker.ts";
 import { CONSUMER, Streams } from "./queue/streams.ts";
 import { checkFlags, FLAGS, USAGE, type Values } from "./queue/worker_flags.ts";
@@ -30,7 +31,8 @@ async function main(signal: AbortSignal): Promise<void> {
   const flags = parseFlags(Deno.args, FLAGS);
   if (flags.help) return console.log(helpText(USAGE, FLAGS));
   checkFlags(flags);
-  const key = await readKey(required(flags["key-file"], "key-file", "the key of the jobs"));
+  const keyFile = required(flags["key-file"], "key-file", "the key of the jobs");
+  const key = await readKey(keyFile, (sentence) => console.error(sentence));
   await using nats = await openNats({ ...flags, nats: required(flags.nats, "nats", "NATS") });
   await using database = await databaseFromFlags(flags, signal);
   try {
@@ -59,6 +61,14 @@ async function work(
   await streams.check();
   await streams.checkKey(key.id);
   await streams.createConsumer({ ackWait });
+  const log = (sentence: string) => console.error(`${new Date().toISOString()} ${sentence}`);
+  const noteAttempt = outageLog({
+    log,
+    reason(error) {
+      const explained = database.explain(error);
+      return explained instanceof Error ? explained.message : "it does not answer";
+    },
+  });
   const target = { table, id, hash: flags["hash-column"], carried: columns };
   await using store = tableStore(database.sql, {
     target,
@@ -70,10 +80,11 @@ async function work(
     // A database that is down is waited for: the job is not to blame, and stays in hand.
     retryFor: Infinity,
     maxDelay: 20,
+    onBatch: noteAttempt,
+    onFind: noteAttempt,
   });
   await using pool = new HashPool({ workers, cost });
   const client = jetstream(nats.connection);
-  const log = (sentence: string) => console.error(`${new Date().toISOString()} ${sentence}`);
   const worker = new QueueWorker({
     consumer: await client.consumers.get(streams.name, CONSUMER),
     key,

@@ -5,6 +5,9 @@ import { readJob, writeJob } from "../scripts/queue/job.ts";
 import { JobKey, readKey } from "../scripts/queue/key.ts";
 import { allowed } from "./_database.ts";
 
+const neverWarn = (sentence: string) => {
+  throw new Error(sentence);
+};
 const secret = (byte: number) => new Uint8Array(32).fill(byte);
 
 Deno.test("JobKey.open() opens what seal() has sealed, and nothing else", async () => {
@@ -72,17 +75,43 @@ Deno.test({
       const ids = new Set<string>();
       for (const text of [hex, hex.toUpperCase(), base64, `${base64}\n`, base64.replace("=", "")]) {
         await Deno.writeTextFile(path, text);
-        ids.add((await readKey(path)).id);
+        ids.add((await readKey(path, neverWarn)).id);
       }
       assertEquals(ids.size, 1);
       for (const text of ["", "hunter2", hex.slice(2), `${hex}00`, base64.slice(4), "\0\xff"]) {
         await Deno.writeTextFile(path, text);
-        const error = await assertRejects(() => readKey(path), ScriptError, "openssl rand");
+        const error = await assertRejects(
+          () => readKey(path, neverWarn),
+          ScriptError,
+          "openssl rand",
+        );
         assert(text === "" || !error.message.includes(text), error.message);
       }
     } finally {
       await Deno.remove(path);
     }
-    await assertRejects(() => readKey(path), ScriptError, "there is no such file");
+    await assertRejects(() => readKey(path, neverWarn), ScriptError, "there is no such file");
+  },
+});
+
+Deno.test({
+  name: "readKey() warns of a key that every user may read",
+  ignore: !allowed || Deno.build.os === "windows",
+  async fn() {
+    const path = await Deno.makeTempFile();
+    try {
+      await Deno.writeTextFile(path, "ab".repeat(32));
+      const warnings: string[] = [];
+      await Deno.chmod(path, 0o640);
+      await readKey(path, (sentence) => warnings.push(sentence));
+      assertEquals(warnings, []);
+      await Deno.chmod(path, 0o644);
+      await readKey(path, (sentence) => warnings.push(sentence));
+      assertEquals(warnings, [
+        `Every user of this machine may read the key in '${path}': use chmod 600`,
+      ]);
+    } finally {
+      await Deno.remove(path);
+    }
   },
 });

@@ -1,7 +1,9 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { jetstream } from "@nats-io/jetstream";
 import { join } from "node:path";
 import type postgres from "postgres";
 import { verifyPassword } from "../workload.ts";
+import { openNats } from "../scripts/queue/connection.ts";
 import { databaseTest, databaseUrl } from "./_database.ts";
 import { withFolder } from "./fixtures/embedded_helpers.ts";
 import { HashRun, type Output, SECRET, until } from "./fixtures/hash_run.ts";
@@ -41,7 +43,7 @@ function test(name: string, fn: (context: Context) => Promise<void>): void {
       const table = `${schema}.users`;
       const file = async (name: string, content: string) => {
         const path = join(folder, name);
-        await Deno.writeTextFile(path, content);
+        await Deno.writeTextFile(path, content, { mode: 0o600 });
         return path;
       };
       const key = await file("key", "ab".repeat(32));
@@ -317,6 +319,35 @@ test("worker.ts puts a job aside that workers have died of", async (context) => 
   assertEquals(account(output), { dead: 1 });
   assertMatch(output.stderr, /is dead: workers have taken it 2 times, and have not finished it/);
   assertEquals(await status(), { waiting: 0, inWork: 0, done: 0, dead: 1 });
+});
+
+test("worker.ts does a job that others have given back at every restart", async (context) => {
+  const { sql, nats, file, run } = context;
+  await run("enqueue.ts", [await file("users.csv", csv(range(20)))]);
+  // Makes the consumer, and leaves at once.
+  const refused = await run("worker.ts", ["--columns", "none", "--until-empty"]);
+  assertEquals(refused.code, 1);
+  await using connection = await openNats({ nats: nats.url });
+  const consumer = await jetstream(connection.connection).consumers.get("burst", "workers");
+  for (let i = 0; i < 20; i++) {
+    const messages = await consumer.fetch({ max_messages: 20 });
+    for await (const message of messages) message.nak();
+  }
+  assertEquals(account(await run("worker.ts", ["--until-empty"])), { saved: 20 });
+  await assertSaved(sql, range(20));
+});
+
+test("worker.ts buries no job whose row is there, however often it was taken", async (context) => {
+  const { sql, nats, file, run, status } = context;
+  await run("enqueue.ts", [await file("users.csv", csv([1]))]);
+  await run("worker.ts", ["--columns", "none", "--until-empty"]);
+  await sql`insert into users values (1, 'saved, and the acknowledgement was lost')`;
+  await using connection = await openNats({ nats: nats.url });
+  const consumer = await jetstream(connection.connection).consumers.get("burst", "workers");
+  for (let i = 0; i < 2; i++) (await consumer.next())!.nak();
+  const output = await run("worker.ts", ["--max-deliveries", "1", "--until-empty"]);
+  assertEquals(account(output), { skipped: 1 });
+  assertEquals(await status(), { waiting: 0, inWork: 0, done: 1, dead: 0 });
 });
 
 test("worker.ts, three of them, lose and double nothing whatever happens", async (context) => {

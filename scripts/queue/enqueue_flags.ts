@@ -35,7 +35,7 @@ Usage: deno run -A scripts/enqueue.ts INPUT --nats URL --key-file FILE [flags]
 INPUT is as for hash.ts. Run again, it does what is missing: a job that NATS knows from the last
 --dedup-window is not stored twice, and what is in the table already is skipped by the workers.
 
-The exit code is 0 if every row is in the queue, 1 if not, 2 for a mistake in the flags, 130 after
+The exit code is 0 if NATS has or knows every row, 1 if not, 2 for a mistake in the flags, 130 after
 Ctrl-C.`;
 
 /** The values of the flags. */

@@ -95,14 +95,22 @@ export class JobKey {
 /**
  * Reads a key from a file: 32 bytes, in base64 or hexadecimal.
  *
+ * @param warn Called with a sentence if other users may read the file. That is no error, as what puts
+ *   secrets into a container likes to leave them so.
  * @throws {ScriptError} If there is none. The message shows nothing of the file.
  */
-export async function readKey(path: string): Promise<JobKey> {
+export async function readKey(path: string, warn: (sentence: string) => void): Promise<JobKey> {
   const text = await Deno.readTextFile(path).catch((error) => {
     throw new ScriptError(`Cannot read the key in '${path}' as ${whyUnreadable(error)}`);
   });
   const secret = parseKey(text.trim());
-  if (secret !== undefined) return await JobKey.from(secret);
+  if (secret !== undefined) {
+    const { mode } = await Deno.stat(path);
+    if (mode !== null && mode & 0o004) {
+      warn(`Every user of this machine may read the key in '${path}': use chmod 600`);
+    }
+    return await JobKey.from(secret);
+  }
   throw new ScriptError(
     `Cannot use the key in '${path}' as it must be 32 bytes in base64 or hexadecimal: make one with "openssl rand -base64 32"`,
   );

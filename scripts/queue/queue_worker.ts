@@ -24,7 +24,10 @@ export interface QueueWorkerOptions {
   readonly prefetch: number;
   /** Milliseconds after which the server gives a job to another worker, unless it hears of it. */
   readonly ackWait: number;
-  /** How often a job is delivered before it is dead. */
+  /**
+   * How often a job is delivered before it is dead. Also a job counts that was only in hand when a
+   * worker ended, for whatever reason, as nobody can tell which one it died of.
+   */
   readonly maxDeliveries: number;
   /** Finds jobs that the server has and does not deliver. */
   readonly findLeftovers: () => Promise<readonly Message[]>;
@@ -63,6 +66,9 @@ const PAUSE = 500;
 
 /** How long what is hashed may take to be saved once the worker is to stop, in milliseconds. */
 const LAST_SAVES = 10_000;
+
+/** How many threads a job may cost. Unlike a worker that ends, they die of this very job. */
+const MAX_THREADS = 5;
 
 /** Takes jobs from the queue, and acknowledges each once its row is committed. */
 export class QueueWorker {
@@ -182,10 +188,6 @@ export class QueueWorker {
     const { maxDeliveries, pool, store, columns } = this.#options;
     const { signal } = this.#stop;
     const { deliveryCount } = message.info;
-    if (deliveryCount > maxDeliveries) {
-      const times = `${deliveryCount - 1} times`;
-      return dead(`workers have taken it ${times}, and have not finished it: one may die of it`);
-    }
     const job = await this.#open(message);
     if ("kind" in job) return job;
     const { id, password } = job;
@@ -203,12 +205,16 @@ export class QueueWorker {
       if (known instanceof Error) return dead(known.message);
       // It is done, and only the acknowledgement was lost.
       if (known.there) return { kind: "skipped" };
+      if (deliveryCount > maxDeliveries) {
+        const times = `${deliveryCount - 1} times`;
+        return dead(`workers have taken it ${times}, and have not finished it: one may die of it`);
+      }
       hash = await pool.hash(password, { signal });
     } catch (error) {
       if (signal.aborted || error instanceof UnsentError) return { kind: "returned" };
       if (error instanceof TypeError || error instanceof RangeError) return dead(error.message);
       if (error instanceof HashWorkerError && error.started) {
-        return deliveryCount < maxDeliveries
+        return deliveryCount < Math.min(MAX_THREADS, maxDeliveries)
           ? { kind: "returned", delay: 1_000 }
           : dead(error.message);
       }

@@ -32,7 +32,11 @@ export const FLAGS = {
     placeholder: "SECONDS",
     max: 3_600,
   }),
-  "max-deliveries": integer("how often a job is taken before it is dead", 5),
+  // What a worker gives back when it is stopped counts, too: a rolling restart must not bury jobs.
+  "max-deliveries": integer(
+    "how often a job is taken, also by workers that are stopped, before it is dead",
+    100,
+  ),
   "until-empty": toggle("end when all jobs are done, instead of waiting for more"),
   json: toggle("print the account as one JSON object"),
   help: toggle("print this help"),

@@ -143,6 +143,7 @@ function whyNotListening(error: unknown, host: string, port: number): string {
   const reason = {
     EADDRINUSE: "another program does: stop it, or choose another --port",
     EADDRNOTAVAIL: "that is no address of this machine: choose another --host",
+    EINVAL: "that is no address of this machine: choose another --host",
     EACCES: "this user may not: choose a --port above 1023",
     ENOTFOUND: "there is no such host: check --host",
   }[code ?? ""] ?? message;

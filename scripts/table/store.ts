@@ -60,6 +60,8 @@ export interface TableStoreOptions {
   readonly timeout?: number;
   /** Called after every attempt to save a burst. */
   readonly onBatch?: (report: BatchReport) => void;
+  /** Called after every attempt to ask for ids. */
+  readonly onFind?: (report: BatchReport) => void;
 }
 
 /**
@@ -76,7 +78,7 @@ const ENDINGS: Record<RowOutcome, Ending> = {
 
 /** A table in PostgreSQL. */
 export function tableStore(sql: Sql, options: TableStoreOptions): Store {
-  const { target, retryFor, maxDelay = MAX_DELAY, timeout, onBatch } = options;
+  const { target, retryFor, maxDelay = MAX_DELAY, timeout, onBatch, onFind } = options;
   const { send, defaults } = rowSender(sql, options);
   const retry = { ...defaults.retry, deadline: retryFor };
   const ids = new AsyncBatcher(idFinder(sql, options.table), {
@@ -85,6 +87,7 @@ export function tableStore(sql: Sql, options: TableStoreOptions): Store {
     isolate: true,
     timeout,
     retry,
+    onBatch: onFind,
   });
   const rows = new AsyncBatcher(send, { ...defaults, maxDelay, timeout, retry, onBatch });
   return {
