@@ -5,6 +5,9 @@ import { type ConnectOptions, silenceDetector } from "./postgres_socket.ts";
 /** How long, in milliseconds, the server has to stop a statement before its connection is closed. */
 const PATIENCE = 1_000;
 
+/** How long, in milliseconds, a server that answers has to end the statement by itself. */
+const GRACE = 50;
+
 /** A statement of postgres.js, with what its types do not show. */
 export interface Statement {
   /** The backend that the statement was sent to. */
@@ -66,6 +69,8 @@ async function requestCancel(
         socket.once("data", resolve);
         socket.once("close", reject);
       });
+      // One that has hung until now may be about to answer the statement itself.
+      await new Promise((resolve) => setTimeout(resolve, GRACE));
       // A cancel request need not be encrypted, but it cannot follow on a yes.
       const isPlain = String.fromCharCode(answer) === "N";
       if (!isPlain || isOver()) socket.destroy();

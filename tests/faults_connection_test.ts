@@ -159,8 +159,11 @@ proxyTest("AsyncBatcher gives up waiting for a connection that stalls", async (l
   const { batcher } = await prepare(lines, {}, { timeout: 100 });
   const [connection] = proxy.connections;
   connection.toClient.stall();
+  const cancelling = proxy.nextConnection;
   const endings = await saveAll(batcher, range(10));
   assertEquals(tally(endings), { added: 10, saved: 0, failed: 0, unknown: 10, unsent: 0 });
+  // The request to cancel would hit the next statement.
+  await (await cancelling).closed;
   connection.resume();
   await assertUsable(via);
   await assertContract(sql, endings);
@@ -172,8 +175,10 @@ proxyTest("AsyncBatcher saves rows once by another connection if one stalls", as
   await using via = await connect({ max: 2 });
   const { batcher, reports } = await prepare({ via }, { conflict: IGNORE }, { timeout: 200 });
   for (const connection of proxy.connections) connection.stall();
+  const cancelling = proxy.nextConnection;
   const endings = await saveAll(batcher, range(10));
   assertEquals(tally(endings).saved, 10);
+  await (await cancelling).closed;
   assertEquals(reports.map(({ outcome }) => outcome), ["unknown", "saved"]);
   for (const connection of proxy.connections) connection.resume();
   await assertUsable(via);
