@@ -24,6 +24,9 @@ export interface Nats extends AsyncDisposable {
   explain(error: unknown): unknown;
 }
 
+/** How long what is published may take to be sent at the end, in milliseconds. */
+const LAST_WORDS = 5_000;
+
 /**
  * Connects to NATS.
  *
@@ -66,9 +69,12 @@ export async function openNats(options: NatsOptions): Promise<Nats> {
     explain,
     async [Symbol.asyncDispose]() {
       // What is published but not sent yet would be lost by closing.
-      const timer = setTimeout(() => void connection.close(), 5_000);
-      await connection.drain().catch(() => {});
+      const late = Promise.withResolvers<void>();
+      const timer = setTimeout(late.resolve, LAST_WORDS);
+      await Promise.race([connection.drain().catch(() => {}), late.promise]);
       clearTimeout(timer);
+      // Drained without a server, it would go on looking for one, and the program would not end.
+      void connection.close().catch(() => {});
     },
   };
 }
