@@ -158,9 +158,17 @@ export class QueueWorker {
   async #isDone(): Promise<boolean> {
     const { findLeftovers, isEmpty } = this.#options;
     try {
-      const leftovers = await findLeftovers();
-      for (const message of leftovers) this.#take(message);
-      return leftovers.length === 0 && await isEmpty?.() === true;
+      // A server that was killed may leave thousands.
+      for (let before = 0;;) {
+        const leftovers = await findLeftovers();
+        if (leftovers.length === 0) return await isEmpty?.() === true;
+        // What cannot be deleted would be found for ever.
+        if (leftovers[0].seq === before) return false;
+        before = leftovers[0].seq;
+        for (const message of leftovers) this.#take(message);
+        while (this.#inHand.size > 0) await this.#change.promise;
+        if (this.#stop.signal.aborted) return false;
+      }
     } catch {
       // The next fetch tells why.
       return false;

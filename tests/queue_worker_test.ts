@@ -1,0 +1,78 @@
+import { assertEquals } from "@std/assert";
+import { headers } from "@nats-io/transport-node";
+import { writeJob } from "../scripts/queue/job.ts";
+import { JobKey } from "../scripts/queue/key.ts";
+import {
+  type Message,
+  QueueWorker,
+  type QueueWorkerOptions,
+} from "../scripts/queue/queue_worker.ts";
+import { HEADERS } from "../scripts/queue/streams.ts";
+import { dryStore } from "../scripts/table/store.ts";
+
+const key = await JobKey.from(new Uint8Array(32).fill(1));
+
+/** A job as the stream has it; `ack` is called when it is done. */
+async function makeMessage(seq: number, ack: () => void): Promise<Message> {
+  const name = await key.jobId(`${seq}`);
+  const head = headers();
+  head.set(HEADERS.id, name);
+  const data = await key.seal(name, writeJob({ id: `${seq}`, password: "Secret", carried: {} }));
+  const info = { deliveryCount: 1 };
+  return { data, headers: head, seq, info, ack, nak() {}, working() {} };
+}
+
+/** A worker at a queue that delivers nothing. */
+function idleWorker(
+  options: Pick<QueueWorkerOptions, "findLeftovers" | "isEmpty">,
+  onFetch = () => {},
+): QueueWorker {
+  const nothing = Object.assign((async function* () {})(), { stop() {} });
+  return new QueueWorker({
+    consumer: {
+      fetch() {
+        onFetch();
+        return Promise.resolve(nothing as never);
+      },
+    },
+    key,
+    pool: { hash: () => Promise.resolve("hash") },
+    store: dryStore(),
+    columns: [],
+    prefetch: 2,
+    ackWait: 1_000,
+    maxDeliveries: 5,
+    bury: () => Promise.reject(new Error("it is not dead")),
+    log() {},
+    ...options,
+  });
+}
+
+Deno.test("QueueWorker.run() does all that the server has forgotten before it asks for more", async () => {
+  const left = new Set([1, 2, 3, 4, 5]);
+  let fetches = 0;
+  const worker = idleWorker({
+    findLeftovers: () =>
+      Promise.all(
+        [...left].slice(0, 2).map((seq) => makeMessage(seq, () => void left.delete(seq))),
+      ),
+    isEmpty: () => Promise.resolve(left.size === 0),
+  }, () => fetches++);
+  await worker.run(new AbortController().signal);
+  assertEquals([left.size, worker.totals.saved, fetches], [0, 5, 1]);
+});
+
+Deno.test("QueueWorker.run() does not turn around what the server forgets and does not delete", async () => {
+  let found = 0;
+  const stop = new AbortController();
+  const worker = idleWorker({
+    findLeftovers() {
+      // Found, done, and found again, twice; the worker asks for other jobs in between.
+      if (++found === 4) stop.abort();
+      return Promise.all([makeMessage(1, () => {})]);
+    },
+    isEmpty: () => Promise.resolve(true),
+  });
+  await worker.run(stop.signal);
+  assertEquals([found, worker.totals.saved + worker.totals.returned], [4, 2]);
+});
