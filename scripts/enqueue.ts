@@ -24,6 +24,9 @@ import { readKey } from "./queue/key.ts";
 import { jobPublisher, OversizeError, type Published } from "./queue/publisher.ts";
 import { Streams } from "./queue/streams.ts";
 
+/** How long jobs that are sent may take to be acknowledged after Ctrl-C, in milliseconds. */
+const LAST_ANSWERS = 5_000;
+
 async function main(signal: AbortSignal): Promise<void> {
   const { INPUT, ...flags } = parseFlags(Deno.args, FLAGS, ["INPUT"]);
   if (flags.help) return console.log(helpText(USAGE, FLAGS));
@@ -105,6 +108,7 @@ async function publishAll(
     }
   }
 
+  using _limit = limitEnd(publisher, signal);
   const start = performance.now();
   try {
     for await (const page of readPages(input.chunks(ended), { format, columns })) {
@@ -137,6 +141,22 @@ async function publishAll(
   }
   if (failure !== undefined) throw nats.explain(failure.error);
   if (account.rejected + account.unknown > 0) Deno.exitCode = 1;
+}
+
+/** A NATS that is down is waited for, but not for long once the user wants to end. */
+function limitEnd(publisher: AsyncBatcher<Job, Published>, signal: AbortSignal): Disposable {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const stop = () => {
+    timer = setTimeout(() => void publisher.abort(signal.reason), LAST_ANSWERS);
+  };
+  signal.addEventListener("abort", stop);
+  if (signal.aborted) stop();
+  return {
+    [Symbol.dispose]() {
+      signal.removeEventListener("abort", stop);
+      clearTimeout(timer);
+    },
+  };
 }
 
 function show(progress: Progress, { done }: EnqueueAccount, { size, bytesRead }: Input): void {

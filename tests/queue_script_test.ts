@@ -2,82 +2,11 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { jetstream } from "@nats-io/jetstream";
 import { join } from "node:path";
 import type postgres from "postgres";
-import { verifyPassword } from "../workload.ts";
 import { openNats } from "../scripts/queue/connection.ts";
-import { databaseTest, databaseUrl } from "./_database.ts";
-import { withFolder } from "./fixtures/embedded_helpers.ts";
-import { HashRun, type Output, SECRET, until } from "./fixtures/hash_run.ts";
-import { hasNats, NatsServer } from "./fixtures/nats_server.ts";
-
-type Script = "enqueue.ts" | "worker.ts" | "status.ts";
-
-interface Context {
-  readonly sql: postgres.Sql;
-  readonly nats: NatsServer;
-  readonly folder: string;
-  /** Path of a file in the folder, written with this content. */
-  readonly file: (name: string, content: string) => Promise<string>;
-  /** Starts a script. */
-  readonly start: (script: Script, args?: readonly string[]) => HashRun;
-  /** Runs a script to its end. */
-  readonly run: (script: Script, args?: readonly string[]) => Promise<Output>;
-  readonly status: () => Promise<Record<string, number>>;
-  readonly table: string;
-}
-
-const FLAGS: Record<Script, readonly string[]> = {
-  "enqueue.ts": ["--create-stream", "--json"],
-  "worker.ts": ["--create-stream", "--json", "--cost", "4", "--workers", "1", "--ack-wait", "2"],
-  "status.ts": ["--json"],
-};
-
-/** A test with a schema, a NATS server and a folder with a key. */
-function test(name: string, fn: (context: Context) => Promise<void>): void {
-  if (!hasNats) {
-    Deno.test({ name: `${name} (needs nats-server)`, ignore: true, fn() {} });
-    return;
-  }
-  databaseTest(name, (sql, schema) =>
-    withFolder(async (folder) => {
-      await using nats = await NatsServer.start();
-      const table = `${schema}.users`;
-      const file = async (name: string, content: string) => {
-        const path = join(folder, name);
-        await Deno.writeTextFile(path, content, { mode: 0o600 });
-        return path;
-      };
-      const key = await file("key", "ab".repeat(32));
-      const start = (script: Script, args: readonly string[] = []) => {
-        // What a test says goes first: a flag may stand only once.
-        const given = new Set(args);
-        const pairs = [
-          ["--nats", nats.url],
-          ...(script === "status.ts" ? [] : [["--key-file", key]]),
-          ...(script === "worker.ts" ? [["--table", table]] : []),
-        ].filter(([flag]) => !given.has(flag));
-        const env = { DATABASE_URL: script === "worker.ts" ? databaseUrl() : "" };
-        return new HashRun([...args, ...pairs.flat(), ...FLAGS[script]], env, script);
-      };
-      const run = async (script: Script, args?: readonly string[]) => {
-        await using run = start(script, args);
-        await run.endInput();
-        return await run.output();
-      };
-      const status = async () => {
-        const { code, stdout, stderr } = await run("status.ts");
-        assertEquals([code, stderr], [0, ""]);
-        const { version: _, ...counts } = JSON.parse(stdout);
-        return counts;
-      };
-      await sql`create table users (id int primary key, hash text not null)`;
-      await fn({ sql, nats, folder, file, start, run, status, table });
-    }));
-}
-
-const password = (id: unknown) => `${SECRET}-${id}`;
-const range = (length: number) => Array.from({ length }, (_, i) => i + 1);
-const csv = (ids: readonly unknown[]) =>
-  "id,password\n" + ids.map((id) => `${id},${password(id)}\n`).join("");
+import { verifyPassword } from "../workload.ts";
+import { account, contentOf, csv, password, range, type Script, workerTest } from "./_queue.ts";
+import { SECRET, until } from "./fixtures/hash_run.ts";
+import { NatsServer } from "./fixtures/nats_server.ts";
 
 /** Fails unless there are rows of exactly these ids, and every sampled hash is that of its password. */
 async function assertSaved(sql: postgres.Sql, ids: readonly number[], sample = 10): Promise<void> {
@@ -92,24 +21,7 @@ async function assertSaved(sql: postgres.Sql, ids: readonly number[], sample = 1
 const countOf = async (sql: postgres.Sql) =>
   (await sql`select count(*)::int as count from users`)[0].count;
 
-/** The numbers of an account that are not 0, without those that depend on the machine. */
-function account({ stdout }: Output): Record<string, number> {
-  const { version: _, seconds: __, complete: ___, ...counts } = JSON.parse(stdout);
-  return Object.fromEntries(Object.entries(counts as Record<string, number>).filter(([, n]) => n));
-}
-
-/** All that is in the files of a folder. */
-async function contentOf(folder: string): Promise<string> {
-  let content = "";
-  for await (const entry of Deno.readDir(folder)) {
-    const path = join(folder, entry.name);
-    if (entry.isDirectory) content += await contentOf(path);
-    else content += new TextDecoder("latin1").decode(await Deno.readFile(path));
-  }
-  return content;
-}
-
-test("enqueue.ts and worker.ts bring every row into the table, once", async (context) => {
+workerTest("enqueue.ts and worker.ts bring every row into the table, once", async (context) => {
   const { sql, file, run, status } = context;
   const path = await file("users.csv", csv(range(300)));
   const enqueued = await run("enqueue.ts", [path]);
@@ -124,89 +36,28 @@ test("enqueue.ts and worker.ts bring every row into the table, once", async (con
   await assertSaved(sql, range(300));
 });
 
-test("enqueue.ts leaves no password in the files and the log of NATS", async (context) => {
-  const { nats, file, run } = context;
-  const rows = range(50).map((id) => `${id},${password(id)},user${id}@example.com\n`);
-  const path = await file("users.csv", `id,password,mail\n${rows.join("")}`);
-  assertEquals((await run("enqueue.ts", [path, "--columns", "mail"])).code, 0);
-  await nats.publish("burst.jobs", {}, "a job in plain text is found");
-  // All that it has is on the disk.
-  await nats.kill();
-  const content = await contentOf(nats.folder);
-  assertStringIncludes(content, "a job in plain text is found");
-  assert(!content.includes(SECRET));
-  assert(!content.includes("@example.com"));
-});
+workerTest(
+  "worker.ts acknowledges a job once its row is committed, and not before",
+  async (context) => {
+    const { sql, file, start, run, status, table } = context;
+    await run("enqueue.ts", [await file("users.csv", csv(range(5)))]);
+    const lock = await sql.reserve();
+    await lock`begin`;
+    await lock`lock table users in share mode`;
+    await using worker = start("worker.ts", ["--until-empty"]);
+    await until(async () =>
+      (await sql`select from pg_locks where relation = ${table}::regclass and not granted`).length >
+        0
+    );
+    assertEquals(await status(), { waiting: 0, inWork: 5, done: 0, dead: 0 });
+    await lock`commit`;
+    lock.release();
+    assertEquals(account(await worker.output()), { saved: 5 });
+    assertEquals(await status(), { waiting: 0, inWork: 0, done: 5, dead: 0 });
+  },
+);
 
-test("enqueue.ts rejects what cannot be hashed, by its line, and goes on", async (context) => {
-  const { file, run } = context;
-  const rows = ["1,Secret-1", `2,${SECRET.padEnd(73)}`, "3,", ",Secret", '4,"Secret', "5,Secret-5"];
-  const path = await file("users.csv", `id,password\n${rows.join("\n")}`);
-  const rejects = await file("rejects.ndjson", "");
-  const output = await run("enqueue.ts", [path, "--rejects", rejects]);
-  assertEquals([output.code, account(output)], [1, { read: 6, published: 2, rejected: 4 }]);
-  const lines = (await Deno.readTextFile(rejects)).trim().split("\n");
-  assertEquals(lines.map((line) => JSON.parse(line).line).sort(), [3, 4, 5, 6]);
-});
-
-test("enqueue.ts publishes the rest when it is run again after a crash", async (context) => {
-  const { file, start, run, status } = context;
-  const path = await file("users.csv", csv(range(20_000)));
-  await using first = start("enqueue.ts", [path]);
-  await until(async () => (await run("status.ts")).code === 0);
-  await until(async () => (await status()).waiting > 0 || !await first.running);
-  first.kill("SIGKILL");
-  const { waiting } = await status();
-  const { code, stdout } = await run("enqueue.ts", [path]);
-  const { published = 0, duplicate = 0 } = account({ stdout, stderr: "", code });
-  assertEquals([code, published + duplicate], [0, 20_000]);
-  assert(duplicate >= waiting, `${duplicate} of ${waiting}`);
-  assertEquals((await status()).waiting, 20_000);
-});
-
-test("enqueue.ts goes on when NATS is restarted, each job once", async (context) => {
-  const { nats, start, status } = context;
-  await using enqueue = start("enqueue.ts", ["-", "--format", "csv"]);
-  await enqueue.write(csv(range(1_000)));
-  await until(async () => (await status().catch(() => ({ waiting: 0 }))).waiting === 1_000);
-  await nats.kill();
-  await enqueue.write(range(1_000).map((id) => `${id + 1_000},${password(id)}\n`).join(""));
-  await enqueue.endInput();
-  await nats.run();
-  const output = await enqueue.output();
-  assertEquals(output.code, 0, output.stderr);
-  assertEquals(account(output), { read: 2_000, published: 2_000 });
-  assertEquals((await status()).waiting, 2_000);
-});
-
-test("enqueue.ts stops at Ctrl-C with an exact account", async ({ start, status }) => {
-  await using enqueue = start("enqueue.ts", ["-", "--format", "csv"]);
-  await enqueue.write(csv(range(10)));
-  await until(async () => (await status().catch(() => ({ waiting: 0 }))).waiting === 10);
-  enqueue.kill("SIGINT");
-  const output = await enqueue.output();
-  assertEquals([output.code, account(output)], [130, { read: 10, published: 10 }]);
-  assertEquals(JSON.parse(output.stdout).complete, false);
-});
-
-test("worker.ts acknowledges a job once its row is committed, and not before", async (context) => {
-  const { sql, file, start, run, status, table } = context;
-  await run("enqueue.ts", [await file("users.csv", csv(range(5)))]);
-  const lock = await sql.reserve();
-  await lock`begin`;
-  await lock`lock table users in share mode`;
-  await using worker = start("worker.ts", ["--until-empty"]);
-  await until(async () =>
-    (await sql`select from pg_locks where relation = ${table}::regclass and not granted`).length > 0
-  );
-  assertEquals(await status(), { waiting: 0, inWork: 5, done: 0, dead: 0 });
-  await lock`commit`;
-  lock.release();
-  assertEquals(account(await worker.output()), { saved: 5 });
-  assertEquals(await status(), { waiting: 0, inWork: 0, done: 5, dead: 0 });
-});
-
-test("worker.ts skips what is in the table already, unhashed", async (context) => {
+workerTest("worker.ts skips what is in the table already, unhashed", async (context) => {
   const { sql, file, run, status } = context;
   await sql`insert into users values (1, 'kept'), (2, 'kept')`;
   await run("enqueue.ts", [await file("users.csv", csv(["01", 2, 3]))]);
@@ -216,7 +67,7 @@ test("worker.ts skips what is in the table already, unhashed", async (context) =
   assertEquals((await sql`select from users where hash = 'kept'`).length, 2);
 });
 
-test("worker.ts puts aside what can never succeed, with the reason", async (context) => {
+workerTest("worker.ts puts aside what can never succeed, with the reason", async (context) => {
   const { sql, nats, folder, file, run, status } = context;
   await sql`alter table users add column n int not null check (n > 0)`;
   const rows = ["1,Secret-1,1", "x,Secret,1", "2,Secret,0", "3,Secret,x", "4,Secret-4,4"];
@@ -239,23 +90,26 @@ test("worker.ts puts aside what can never succeed, with the reason", async (cont
   assertStringIncludes(content, "Burst-Reason: it cannot be opened: it is damaged");
 });
 
-test("worker.ts and enqueue.ts refuse another key, and put nothing aside", async (context) => {
-  const { file, run, status } = context;
-  const path = await file("users.csv", csv(range(10)));
-  await run("enqueue.ts", [path]);
-  const other = await file("other", "cd".repeat(32));
-  for (const [script, ...args] of [["worker.ts"], ["enqueue.ts", path]] as const) {
-    const { code, stdout, stderr } = await run(script, [...args, "--key-file", other]);
-    assertEquals([code, stdout], [1, ""]);
-    assertMatch(
-      stderr,
-      /^Cannot use this key as the jobs in the stream 'burst' are sealed with another one: check --key-file.*\n$/,
-    );
-  }
-  assertEquals(await status(), { waiting: 10, inWork: 0, done: 0, dead: 0 });
-});
+workerTest(
+  "worker.ts and enqueue.ts refuse another key, and put nothing aside",
+  async (context) => {
+    const { file, run, status } = context;
+    const path = await file("users.csv", csv(range(10)));
+    await run("enqueue.ts", [path]);
+    const other = await file("other", "cd".repeat(32));
+    for (const [script, ...args] of [["worker.ts"], ["enqueue.ts", path]] as const) {
+      const { code, stdout, stderr } = await run(script, [...args, "--key-file", other]);
+      assertEquals([code, stdout], [1, ""]);
+      assertMatch(
+        stderr,
+        /^Cannot use this key as the jobs in the stream 'burst' are sealed with another one: check --key-file.*\n$/,
+      );
+    }
+    assertEquals(await status(), { waiting: 10, inWork: 0, done: 0, dead: 0 });
+  },
+);
 
-test("worker.ts waits for a database that is down, and blames no job", async (context) => {
+workerTest("worker.ts waits for a database that is down, and blames no job", async (context) => {
   const { sql, file, start, run, status, table } = context;
   await run("enqueue.ts", [await file("users.csv", csv(range(20)))]);
   const lock = await sql.reserve();
@@ -278,24 +132,42 @@ test("worker.ts waits for a database that is down, and blames no job", async (co
   await assertSaved(sql, range(20));
 });
 
-test("worker.ts gives back at SIGTERM what is not hashed, and exits with 0", async (context) => {
-  const { sql, file, start, run, status } = context;
-  await run("enqueue.ts", [await file("users.csv", csv(range(100)))]);
-  await using worker = start("worker.ts", ["--prefetch", "50"]);
+workerTest(
+  "worker.ts gives back at SIGTERM what is not hashed, and exits with 0",
+  async (context) => {
+    const { sql, file, start, run, status } = context;
+    await run("enqueue.ts", [await file("users.csv", csv(range(100)))]);
+    await using worker = start("worker.ts", ["--prefetch", "50"]);
+    await until(async () => await countOf(sql) > 0);
+    worker.kill("SIGTERM");
+    const output = await worker.output();
+    const { saved, returned = 0 } = account(output);
+    assertEquals(output.code, 0);
+    assertEquals(await countOf(sql), saved);
+    const { done, waiting, inWork, dead } = await status();
+    assertEquals([done, waiting + inWork, dead], [saved, 100 - saved, 0]);
+    assert(returned <= 50);
+    assertEquals(account(await run("worker.ts", ["--until-empty"])), { saved: 100 - saved });
+    await assertSaved(sql, range(100));
+  },
+);
+
+workerTest("worker.ts ends at SIGTERM where NATS is down, and loses nothing", async (context) => {
+  const { sql, nats, file, start, run, status } = context;
+  await run("enqueue.ts", [await file("users.csv", csv(range(300)))]);
+  await using worker = start("worker.ts", ["--prefetch", "100"]);
   await until(async () => await countOf(sql) > 0);
+  await nats.kill();
   worker.kill("SIGTERM");
-  const output = await worker.output();
-  const { saved, returned = 0 } = account(output);
-  assertEquals(output.code, 0);
-  assertEquals(await countOf(sql), saved);
-  const { done, waiting, inWork, dead } = await status();
-  assertEquals([done, waiting + inWork, dead], [saved, 100 - saved, 0]);
-  assert(returned <= 50);
-  assertEquals(account(await run("worker.ts", ["--until-empty"])), { saved: 100 - saved });
-  await assertSaved(sql, range(100));
+  const { code } = await worker.output();
+  assertEquals(code, 0);
+  await nats.run();
+  assertEquals((await run("worker.ts", ["--until-empty"])).code, 0);
+  assertEquals(await status(), { waiting: 0, inWork: 0, done: 300, dead: 0 });
+  await assertSaved(sql, range(300));
 });
 
-test("worker.ts puts a job aside that workers have died of", async (context) => {
+workerTest("worker.ts puts a job aside that workers have died of", async (context) => {
   const { sql, file, start, run, status, table } = context;
   await run("enqueue.ts", [await file("users.csv", csv([1]))]);
   const lock = await sql.reserve();
@@ -321,7 +193,7 @@ test("worker.ts puts a job aside that workers have died of", async (context) => 
   assertEquals(await status(), { waiting: 0, inWork: 0, done: 0, dead: 1 });
 });
 
-test("worker.ts does a job that others have given back at every restart", async (context) => {
+workerTest("worker.ts does a job that others have given back at every restart", async (context) => {
   const { sql, nats, file, run } = context;
   await run("enqueue.ts", [await file("users.csv", csv(range(20)))]);
   // Makes the consumer, and leaves at once.
@@ -337,44 +209,50 @@ test("worker.ts does a job that others have given back at every restart", async 
   await assertSaved(sql, range(20));
 });
 
-test("worker.ts buries no job whose row is there, however often it was taken", async (context) => {
-  const { sql, nats, file, run, status } = context;
-  await run("enqueue.ts", [await file("users.csv", csv([1]))]);
-  await run("worker.ts", ["--columns", "none", "--until-empty"]);
-  await sql`insert into users values (1, 'saved, and the acknowledgement was lost')`;
-  await using connection = await openNats({ nats: nats.url });
-  const consumer = await jetstream(connection.connection).consumers.get("burst", "workers");
-  for (let i = 0; i < 2; i++) (await consumer.next())!.nak();
-  const output = await run("worker.ts", ["--max-deliveries", "1", "--until-empty"]);
-  assertEquals(account(output), { skipped: 1 });
-  assertEquals(await status(), { waiting: 0, inWork: 0, done: 1, dead: 0 });
-});
+workerTest(
+  "worker.ts buries no job whose row is there, however often it was taken",
+  async (context) => {
+    const { sql, nats, file, run, status } = context;
+    await run("enqueue.ts", [await file("users.csv", csv([1]))]);
+    await run("worker.ts", ["--columns", "none", "--until-empty"]);
+    await sql`insert into users values (1, 'saved, and the acknowledgement was lost')`;
+    await using connection = await openNats({ nats: nats.url });
+    const consumer = await jetstream(connection.connection).consumers.get("burst", "workers");
+    for (let i = 0; i < 2; i++) (await consumer.next())!.nak();
+    const output = await run("worker.ts", ["--max-deliveries", "1", "--until-empty"]);
+    assertEquals(account(output), { skipped: 1 });
+    assertEquals(await status(), { waiting: 0, inWork: 0, done: 1, dead: 0 });
+  },
+);
 
-test("worker.ts, three of them, lose and double nothing whatever happens", async (context) => {
-  const { sql, nats, file, start, run, status } = context;
-  const ids = range(5_000);
-  await run("enqueue.ts", [await file("users.csv", csv(ids))]);
-  await using killed = start("worker.ts");
-  await using stopped = start("worker.ts");
-  await using left = start("worker.ts");
-  await until(async () => await countOf(sql) > 500);
-  killed.kill("SIGKILL");
-  await until(async () => await countOf(sql) > 2_000);
-  stopped.kill("SIGTERM");
-  assertEquals((await stopped.output()).code, 0);
-  await until(async () => await countOf(sql) > 3_500);
-  await nats.kill();
-  await nats.run();
-  await until(async () => {
-    const { waiting, inWork } = await status();
-    return waiting + inWork === 0;
-  });
-  left.kill("SIGTERM");
-  assertEquals((await left.output()).code, 0);
-  assertEquals(await status(), { waiting: 0, inWork: 0, done: 5_000, dead: 0 });
-  await assertSaved(sql, ids, 50);
-  assert(!(await contentOf(nats.folder)).includes(SECRET));
-});
+workerTest(
+  "worker.ts, three of them, lose and double nothing whatever happens",
+  async (context) => {
+    const { sql, nats, file, start, run, status } = context;
+    const ids = range(5_000);
+    await run("enqueue.ts", [await file("users.csv", csv(ids))]);
+    await using killed = start("worker.ts");
+    await using stopped = start("worker.ts");
+    await using left = start("worker.ts");
+    await until(async () => await countOf(sql) > 500);
+    killed.kill("SIGKILL");
+    await until(async () => await countOf(sql) > 2_000);
+    stopped.kill("SIGTERM");
+    assertEquals((await stopped.output()).code, 0);
+    await until(async () => await countOf(sql) > 3_500);
+    await nats.kill();
+    await nats.run();
+    await until(async () => {
+      const { waiting, inWork } = await status();
+      return waiting + inWork === 0;
+    });
+    left.kill("SIGTERM");
+    assertEquals((await left.output()).code, 0);
+    assertEquals(await status(), { waiting: 0, inWork: 0, done: 5_000, dead: 0 });
+    await assertSaved(sql, ids, 50);
+    assert(!(await contentOf(nats.folder)).includes(SECRET));
+  },
+);
 
 /** A certificate for 127.0.0.1 (the client checks addresses as localhost), and who vouches for it; `undefined` where there is no openssl. */
 async function certify(folder: string): Promise<readonly string[] | undefined> {
@@ -407,7 +285,7 @@ async function certify(folder: string): Promise<readonly string[] | undefined> {
   return ["--tls", "--tlscert", join(folder, "server"), "--tlskey", join(folder, "server.key")];
 }
 
-test("worker.ts and enqueue.ts speak TLS, and say who they are", async (context) => {
+workerTest("worker.ts and enqueue.ts speak TLS, and say who they are", async (context) => {
   const { sql, folder, file, run } = context;
   const tls = await certify(folder);
   await using nats = await NatsServer.start(["--user", "ann", "--pass", "sesame", ...(tls ?? [])]);
@@ -437,31 +315,39 @@ test("worker.ts and enqueue.ts speak TLS, and say who they are", async (context)
   await assertSaved(sql, [1]);
 });
 
-test("enqueue.ts, worker.ts and status.ts refuse what cannot work, with one sentence", async (context) => {
-  const { nats, file, run } = context;
-  const path = await file("users.csv", csv([1]));
-  const bad = await file("bad", "hunter2");
-  const cases: [script: Script, args: string[], code: number, sentence: RegExp][] = [
-    ["enqueue.ts", [], 2, /^Cannot run this as it needs an INPUT: see --help\n$/],
-    ["enqueue.ts", [path, "--columns", "password"], 2, /would be saved as it is\n$/],
-    ["enqueue.ts", [path, "--stream", "a.b"], 2, /^Cannot run this as --stream must be letters/],
-    ["enqueue.ts", [path, "--key-file", bad], 1, /must be 32 bytes in base64 or hexadecimal/],
-    ["enqueue.ts", [path, "--nats", "http://x"], 2, /^Cannot connect to NATS as --nats must be/],
-    [
-      "status.ts",
-      ["--nats", "nats://u:Secret@127.0.0.1:9"],
-      1,
-      /^Cannot use NATS at 127\.0\.0\.1:9 as nothing listens there.*\n$/,
-    ],
-    ["status.ts", ["--stream", "other"], 1, /^Cannot find the stream 'other': use --create-stream/],
-    ["status.ts", ["--tls-ca", path], 1, /^Cannot use NATS at 127\.0\.0\.1:\d+ as .*\n$/],
-    ["worker.ts", ["--columns", "id"], 2, /must name different columns of the table\n$/],
-    ["worker.ts", ["--table", "no_such_table"], 1, /use --create-table, or check --table\n$/],
-  ];
-  for (const [script, args, expected, sentence] of cases) {
-    const { code, stdout, stderr } = await run(script, args);
-    assertEquals([code, stdout], [expected, ""], `${script} ${args.join(" ")} ${stderr}`);
-    assertMatch(stderr, sentence);
-  }
-  assert(nats.port > 0);
-});
+workerTest(
+  "enqueue.ts, worker.ts and status.ts refuse what cannot work, with one sentence",
+  async (context) => {
+    const { nats, file, run } = context;
+    const path = await file("users.csv", csv([1]));
+    const bad = await file("bad", "hunter2");
+    const cases: [script: Script, args: string[], code: number, sentence: RegExp][] = [
+      ["enqueue.ts", [], 2, /^Cannot run this as it needs an INPUT: see --help\n$/],
+      ["enqueue.ts", [path, "--columns", "password"], 2, /would be saved as it is\n$/],
+      ["enqueue.ts", [path, "--stream", "a.b"], 2, /^Cannot run this as --stream must be letters/],
+      ["enqueue.ts", [path, "--key-file", bad], 1, /must be 32 bytes in base64 or hexadecimal/],
+      ["enqueue.ts", [path, "--nats", "http://x"], 2, /^Cannot connect to NATS as --nats must be/],
+      [
+        "status.ts",
+        ["--nats", "nats://u:Secret@127.0.0.1:9"],
+        1,
+        /^Cannot use NATS at 127\.0\.0\.1:9 as nothing listens there.*\n$/,
+      ],
+      [
+        "status.ts",
+        ["--stream", "other"],
+        1,
+        /^Cannot find the stream 'other': use --create-stream/,
+      ],
+      ["status.ts", ["--tls-ca", path], 1, /^Cannot use NATS at 127\.0\.0\.1:\d+ as .*\n$/],
+      ["worker.ts", ["--columns", "id"], 2, /must name different columns of the table\n$/],
+      ["worker.ts", ["--table", "no_such_table"], 1, /use --create-table, or check --table\n$/],
+    ];
+    for (const [script, args, expected, sentence] of cases) {
+      const { code, stdout, stderr } = await run(script, args);
+      assertEquals([code, stdout], [expected, ""], `${script} ${args.join(" ")} ${stderr}`);
+      assertMatch(stderr, sentence);
+    }
+    assert(nats.port > 0);
+  },
+);

@@ -113,7 +113,8 @@ function parseCsvRecord(
   if ("reason" in record) return record;
   const { line, fields } = record;
   if (fields.length !== header.length) {
-    return { line, reason: `it has ${fields.length} fields, and the header ${header.length}` };
+    const count = fields.length === 1 ? "1 field" : `${fields.length} fields`;
+    return { line, reason: `it has ${count}, and the header ${header.length}` };
   }
   const carried = header.carried.map((at) => fields[at]);
   return makeRow(

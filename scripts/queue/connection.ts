@@ -64,10 +64,19 @@ export async function openNats(options: NatsOptions): Promise<Nats> {
   } catch (error) {
     throw explain(error);
   }
+  let connected = true;
+  const watch = async () => {
+    for await (const { type } of connection.status()) {
+      if (type === "disconnect") connected = false;
+      else if (type === "reconnect") connected = true;
+    }
+  };
+  void watch();
   return {
     connection,
     explain,
     async [Symbol.asyncDispose]() {
+      if (!connected) return void connection.close().catch(() => {});
       // What is published but not sent yet would be lost by closing.
       const late = Promise.withResolvers<void>();
       const timer = setTimeout(late.resolve, LAST_WORDS);

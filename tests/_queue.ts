@@ -1,0 +1,120 @@
+import { assertEquals } from "@std/assert";
+import { join } from "node:path";
+import type postgres from "postgres";
+import { databaseTest, databaseUrl } from "./_database.ts";
+import { withFolder } from "./fixtures/embedded_helpers.ts";
+import { HashRun, type Output, SECRET } from "./fixtures/hash_run.ts";
+import { hasNats, NatsServer } from "./fixtures/nats_server.ts";
+
+export type Script = "enqueue.ts" | "worker.ts" | "status.ts";
+
+/** What a test of the queue works with. */
+export interface QueueContext {
+  readonly nats: NatsServer;
+  readonly folder: string;
+  /** Path of a file in the folder, written with this content. */
+  readonly file: (name: string, content: string) => Promise<string>;
+  /** Starts a script. */
+  readonly start: (script: Script, args?: readonly string[]) => HashRun;
+  /** Runs a script to its end. */
+  readonly run: (script: Script, args?: readonly string[]) => Promise<Output>;
+  readonly status: () => Promise<Record<string, number>>;
+}
+
+/** What a test of workers works with. */
+export interface WorkerContext extends QueueContext {
+  readonly sql: postgres.Sql;
+  /** The table that workers save to. */
+  readonly table: string;
+}
+
+const FLAGS: Record<Script, readonly string[]> = {
+  "enqueue.ts": ["--create-stream", "--json"],
+  "worker.ts": ["--create-stream", "--json", "--cost", "4", "--workers", "1", "--ack-wait", "2"],
+  "status.ts": ["--json"],
+};
+
+/** A test with a NATS server and a folder with a key. */
+export function queueTest(name: string, fn: (context: QueueContext) => Promise<void>): void {
+  if (hasNats) Deno.test(name, () => withQueue({}, fn));
+  else ignored(name);
+}
+
+/** The same, with a table for the workers. */
+export function workerTest(name: string, fn: (context: WorkerContext) => Promise<void>): void {
+  if (!hasNats) return ignored(name);
+  databaseTest(name, async (sql, schema) => {
+    await sql`create table users (id int primary key, hash text not null)`;
+    const table = `${schema}.users`;
+    await withQueue({ table }, (context) => fn({ ...context, sql, table }));
+  });
+}
+
+function ignored(name: string): void {
+  Deno.test({ name: `${name} (needs nats-server)`, ignore: true, fn() {} });
+}
+
+async function withQueue(
+  { table }: { table?: string },
+  fn: (context: QueueContext) => Promise<void>,
+): Promise<void> {
+  await withFolder(async (folder) => {
+    await using nats = await NatsServer.start();
+    const file = async (name: string, content: string) => {
+      const path = join(folder, name);
+      await Deno.writeTextFile(path, content, { mode: 0o600 });
+      return path;
+    };
+    const key = await file("key", "ab".repeat(32));
+    const start = (script: Script, args: readonly string[] = []) => {
+      // What a test says goes first: a flag may stand only once.
+      const given = new Set(args);
+      const saves = script === "worker.ts" && table !== undefined;
+      const pairs = [
+        ["--nats", nats.url],
+        ...(script === "status.ts" ? [] : [["--key-file", key]]),
+        ...(saves ? [["--table", table]] : []),
+      ].filter(([flag]) => !given.has(flag));
+      const env = { DATABASE_URL: saves ? databaseUrl() : "" };
+      return new HashRun([...args, ...pairs.flat(), ...FLAGS[script]], env, script);
+    };
+    const run = async (script: Script, args?: readonly string[]) => {
+      await using run = start(script, args);
+      await run.endInput();
+      return await run.output();
+    };
+    const status = async () => {
+      const { code, stdout, stderr } = await run("status.ts");
+      assertEquals([code, stderr], [0, ""]);
+      const { version: _, ...counts } = JSON.parse(stdout);
+      return counts;
+    };
+    await fn({ nats, folder, file, start, run, status });
+  });
+}
+
+/** The password of a user. */
+export const password = (id: unknown) => `${SECRET}-${id}`;
+
+export const range = (length: number) => Array.from({ length }, (_, i) => i + 1);
+
+/** A file of users with these ids. */
+export const csv = (ids: readonly unknown[]) =>
+  "id,password\n" + ids.map((id) => `${id},${password(id)}\n`).join("");
+
+/** The numbers of an account that are not 0, without those that depend on the machine. */
+export function account({ stdout }: Output): Record<string, number> {
+  const { version: _, seconds: __, complete: ___, ...counts } = JSON.parse(stdout);
+  return Object.fromEntries(Object.entries(counts as Record<string, number>).filter(([, n]) => n));
+}
+
+/** All that is in the files of a folder. */
+export async function contentOf(folder: string): Promise<string> {
+  let content = "";
+  for await (const entry of Deno.readDir(folder)) {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory) content += await contentOf(path);
+    else content += new TextDecoder("latin1").decode(await Deno.readFile(path));
+  }
+  return content;
+}

@@ -1,0 +1,88 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { account, contentOf, csv, password, queueTest, range } from "./_queue.ts";
+import { SECRET, until } from "./fixtures/hash_run.ts";
+
+queueTest("enqueue.ts leaves no password in the files and the log of NATS", async (context) => {
+  const { nats, file, run } = context;
+  const rows = range(50).map((id) => `${id},${password(id)},user${id}@example.com\n`);
+  const path = await file("users.csv", `id,password,mail\n${rows.join("")}`);
+  assertEquals((await run("enqueue.ts", [path, "--columns", "mail"])).code, 0);
+  await nats.publish("burst.jobs", {}, "a job in plain text is found");
+  // All that it has is on the disk.
+  await nats.kill();
+  const content = await contentOf(nats.folder);
+  assertStringIncludes(content, "a job in plain text is found");
+  assert(!content.includes(SECRET));
+  assert(!content.includes("@example.com"));
+});
+
+queueTest("enqueue.ts rejects what cannot be hashed, by its line, and goes on", async (context) => {
+  const { file, run } = context;
+  const rows = ["1,Secret-1", `2,${SECRET.padEnd(73)}`, "3,", ",Secret", '4,"Secret', "5,Secret-5"];
+  const path = await file("users.csv", `id,password\n${rows.join("\n")}`);
+  const rejects = await file("rejects.ndjson", "");
+  const output = await run("enqueue.ts", [path, "--rejects", rejects]);
+  assertEquals([output.code, account(output)], [1, { read: 6, published: 2, rejected: 4 }]);
+  const lines = (await Deno.readTextFile(rejects)).trim().split("\n");
+  assertEquals(lines.map((line) => JSON.parse(line).line).sort(), [3, 4, 5, 6]);
+});
+
+queueTest("enqueue.ts publishes the rest when it is run again after a crash", async (context) => {
+  const { file, start, run, status } = context;
+  const path = await file("users.csv", csv(range(20_000)));
+  await using first = start("enqueue.ts", [path]);
+  await until(async () => (await run("status.ts")).code === 0);
+  await until(async () => (await status()).waiting > 0 || !await first.running);
+  first.kill("SIGKILL");
+  const { waiting } = await status();
+  const { code, stdout } = await run("enqueue.ts", [path]);
+  const { published = 0, duplicate = 0 } = account({ stdout, stderr: "", code });
+  assertEquals([code, published + duplicate], [0, 20_000]);
+  assert(duplicate >= waiting, `${duplicate} of ${waiting}`);
+  assertEquals((await status()).waiting, 20_000);
+});
+
+queueTest("enqueue.ts goes on when NATS is restarted, each job once", async (context) => {
+  const { nats, start, status } = context;
+  await using enqueue = start("enqueue.ts", ["-", "--format", "csv"]);
+  await enqueue.write(csv(range(1_000)));
+  await until(async () => (await status().catch(() => ({ waiting: 0 }))).waiting === 1_000);
+  await nats.kill();
+  await enqueue.write(range(1_000).map((id) => `${id + 1_000},${password(id)}\n`).join(""));
+  await enqueue.endInput();
+  await nats.run();
+  const output = await enqueue.output();
+  assertEquals(output.code, 0, output.stderr);
+  assertEquals(account(output), { read: 2_000, published: 2_000 });
+  assertEquals((await status()).waiting, 2_000);
+});
+
+queueTest("enqueue.ts stops at Ctrl-C with an exact account", async ({ start, status }) => {
+  await using enqueue = start("enqueue.ts", ["-", "--format", "csv"]);
+  await enqueue.write(csv(range(10)));
+  await until(async () => (await status().catch(() => ({ waiting: 0 }))).waiting === 10);
+  enqueue.kill("SIGINT");
+  const output = await enqueue.output();
+  assertEquals([output.code, account(output)], [130, { read: 10, published: 10 }]);
+  assertEquals(JSON.parse(output.stdout).complete, false);
+});
+
+queueTest(
+  "enqueue.ts ends at Ctrl-C where NATS is down, with an exact account",
+  async (context) => {
+    const { nats, start, status } = context;
+    await using enqueue = start("enqueue.ts", ["-", "--format", "csv"]);
+    await enqueue.write(csv(range(10)));
+    await until(async () => (await status().catch(() => ({ waiting: 0 }))).waiting === 10);
+    await nats.kill();
+    // What has room in the pipe is not read yet, but what was written before it.
+    const rows = range(3_000).map((id) => `${id + 10},${password(id)}\n`).join("");
+    for (let i = 0; i < 2; i++) await enqueue.write(rows);
+    enqueue.kill("SIGINT");
+    const output = await enqueue.output();
+    const { read, published, unknown = 0, unfinished = 0 } = account(output);
+    assertEquals([output.code, output.stderr, published], [130, "", 10]);
+    assert(read > 10, output.stdout);
+    assertEquals(read, published + unknown + unfinished);
+  },
+);
