@@ -22,8 +22,8 @@ import { openDatabase } from "./database/connect.ts";
 async function main(signal: AbortSignal): Promise<void> {
   const flags = parseFlags(Deno.args, FLAGS);
   if (flags.help) return console.log(helpText(USAGE, FLAGS));
-  const plan = await makePlan(flags);
   const earlier = flags.compare === undefined ? undefined : await readEarlier(flags.compare);
+  const plan = await makePlan(flags);
   using progress = new Progress();
   await prepareOutputs(flags, { signal, onProgress: (message) => progress.say(message) });
   await using database = await openDatabase({
@@ -40,7 +40,7 @@ async function main(signal: AbortSignal): Promise<void> {
     if (error instanceof HashWorkerError) throw new ScriptError(error.message);
     throw database.explain(error);
   });
-  const report = makeReport(database, measured);
+  const report = makeReport(database, measured, plan);
   const comparison = earlier && compare(report, earlier, flags.compare!);
   progress[Symbol.dispose]();
   if (flags.json) console.log(JSON.stringify({ ...report, comparison }, null, 2));

@@ -80,6 +80,7 @@ function makeFakeReport(results: Result[], saveMs = 1, latencyMs = 0): Report {
   return {
     version: 1,
     environment,
+    settings: { engine: "auto", workers: 1, batchSize: 30 },
     latencies,
     results: results.map((result) => ({ ...result, latencyMs })),
   };
@@ -177,7 +178,7 @@ function measurement(name: string, walls: number[], more: Partial<Run> = {}): Me
 
 function report(...measurements: Measurement[]): readonly Result[] {
   const database = { version: "18", embedded: true } as Database;
-  return makeReport(database, { wires: [], measurements }).results;
+  return makeReport(database, { wires: [], measurements }, { workers: 1, batchSize: 30 }).results;
 }
 
 Deno.test(
@@ -246,10 +247,19 @@ Deno.test("compare() sets the time of a hash beside that of an earlier run", () 
 Deno.test("compare() says what was different, and where there is nothing to compare", () => {
   const before = makeFakeReport([makeResult("no-io", [100])]);
   const cores = { ...before, environment: { ...before.environment, cores: 8 } };
-  assertStringIncludes(
-    formatComparison(compare(before, cores, "old.json")),
-    "Not the same: cores 8 then, 1 now",
-  );
+  const engine = { ...before, settings: { ...before.settings, engine: "bcryptjs" } as const };
+  for (
+    const [earlier, difference] of [
+      [cores, "cores 8 then, 1 now"],
+      [engine, "engine bcryptjs then, auto now"],
+    ] as const
+  ) {
+    const text = formatComparison(compare(before, earlier, "old.json"));
+    assertStringIncludes(text, `Not the same: ${difference}`);
+  }
+  // What older versions have printed does not tell.
+  const { settings: _, ...older } = before;
+  assertEquals(compare(before, older, "old.json").differences, []);
   const other = makeFakeReport([makeResult("no-io", [100])], 1, 10);
   assertEquals(
     formatComparison(compare(other, before, "old.json")),

@@ -9,10 +9,11 @@ test("prints one JSON object with every mode", async () => {
     ...["--workers", "2"],
   );
   assertEquals([code, stderr], [0, ""]);
-  const { version, environment, latencies, results } = JSON.parse(stdout);
+  const { version, environment, settings, latencies, results } = JSON.parse(stdout);
   assertEquals(version, 1);
   assertEquals(Object.keys(environment), ["deno", "cpu", "cores", "postgres", "embedded"]);
   assertEquals([environment.deno, environment.embedded], [Deno.version.deno, false]);
+  assertEquals(settings, { engine: "auto", workers: 2, batchSize: 30 });
   assertEquals(
     results.map(({ mode, sink, rowsSaved }: Result) => [mode, sink, rowsSaved]),
     [

@@ -1,6 +1,6 @@
 import { whyUnreadable } from "../cli/files.ts";
 import { ScriptError } from "../cli/run.ts";
-import type { Environment, Report, Result } from "./report.ts";
+import type { Report, Result } from "./report.ts";
 import { overlap, type Summary } from "../measure/statistics.ts";
 import { duration } from "./table.ts";
 
@@ -28,6 +28,7 @@ export interface ComparedResult {
 
 /** What is used of an earlier report. Reports of other versions of Burst may have more or less. */
 type Earlier = Pick<Report, "environment"> & {
+  readonly settings?: Report["settings"];
   readonly results: readonly Pick<Result, "mode" | "cost" | "latencyMs" | "count" | "wallMs">[];
 };
 
@@ -87,18 +88,28 @@ export function compare(now: Report, before: Earlier, file: string): Comparison 
       clear: Math.min(a.samples.length, b.samples.length) > 1 && !overlap(a, b),
     }];
   });
-  return { file, differences: differences(now.environment, before.environment), results };
+  return { file, differences: differences(now, before), results };
 }
 
 function perHash({ median, min, max, samples }: Summary, count: number): Summary {
   return { median: median / count, min: min / count, max: max / count, samples };
 }
 
-function differences(now: Environment, before: Environment): string[] {
-  const names = { deno: "Deno", cpu: "processor", cores: "cores", postgres: "PostgreSQL" } as const;
-  return Object.entries(names).flatMap(([key, name]) => {
-    const [was, is] = [before, now].map((environment) => environment[key as keyof typeof names]);
-    return was === is ? [] : [`${name} ${was} then, ${is} now`];
+/** What has an effect on the figures, and may differ between two runs. */
+const CONDITIONS: readonly (readonly [name: string, of: (report: Earlier) => unknown])[] = [
+  ["Deno", ({ environment }) => environment.deno],
+  ["processor", ({ environment }) => environment.cpu],
+  ["cores", ({ environment }) => environment.cores],
+  ["PostgreSQL", ({ environment }) => environment.postgres],
+  ["engine", ({ settings }) => settings?.engine],
+  ["workers", ({ settings }) => settings?.workers],
+  ["batch size", ({ settings }) => settings?.batchSize],
+];
+
+function differences(now: Report, before: Earlier): string[] {
+  return CONDITIONS.flatMap(([name, of]) => {
+    const [was, is] = [of(before), of(now)];
+    return was === undefined || was === is ? [] : [`${name} ${was} then, ${is} now`];
   });
 }
 

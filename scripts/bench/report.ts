@@ -1,12 +1,14 @@
 import { cpus } from "node:os";
 import type { Database } from "../database/connect.ts";
-import type { Measurement, Measurements } from "./runner.ts";
+import type { HashEngine } from "../../hash_pool.ts";
+import type { Measurement, Measurements, Plan } from "./runner.ts";
 import { median, overlap, quantile, summarize, type Summary } from "../measure/statistics.ts";
 
 /** What `--json` prints. Nothing in it is rounded. */
 export interface Report {
   readonly version: 1;
   readonly environment: Environment;
+  readonly settings: Settings;
   readonly latencies: readonly LatencyReport[];
   readonly results: readonly Result[];
 }
@@ -18,6 +20,16 @@ export interface Environment {
   readonly cores: number;
   readonly postgres: string;
   readonly embedded: boolean;
+}
+
+/** How it was measured, as far as that changes the figures. */
+export interface Settings {
+  /** What hashed in the pool modes. */
+  readonly engine: HashEngine;
+  /** Workers of the pool. */
+  readonly workers: number;
+  /** Most rows of a batch. */
+  readonly batchSize: number;
 }
 
 /** A round-trip time as it was found on the idle machine before the runs, in milliseconds. */
@@ -62,6 +74,7 @@ export interface Result {
 export function makeReport(
   { version, embedded }: Database,
   { wires, measurements }: Measurements,
+  { engine = "auto", workers, batchSize }: Pick<Plan, "engine" | "workers" | "batchSize">,
 ): Report {
   const cores = navigator.hardwareConcurrency;
   const results = blocksOf(measurements).flatMap((block) => {
@@ -78,6 +91,7 @@ export function makeReport(
       postgres: version,
       embedded,
     },
+    settings: { engine, workers, batchSize },
     latencies: wires.map(({ latencyMs, addedMs, saveMs }) => ({
       askedMs: latencyMs,
       gotMs: addedMs,
