@@ -11,20 +11,29 @@
  */
 import { helpText, integer, list, parseFlags, parseInteger, toggle } from "./cli/flags.ts";
 import { Progress } from "./cli/progress.ts";
-import { runScript } from "./cli/run.ts";
+import { runScript, ScriptError, UsageError } from "./cli/run.ts";
 import { median } from "./measure/statistics.ts";
 import { type Engine, ENGINES } from "./engines/engines.ts";
 import { Threads } from "./engines/threads.ts";
+
+const NAMES = ENGINES.map(({ name }) => name).join(", ");
 
 const FLAGS = {
   cost: list("C", "bcrypt costs from 4 to 31", [8, 10], {
     parse: (text) => parseInteger(text, 4, 31),
   }),
+  engines: list("ENGINE", `of ${NAMES}; all without it`, undefined, { parse: findEngine }),
   workers: integer("threads in the second column", navigator.hardwareConcurrency),
   repeat: integer("samples of each engine, interleaved", 9),
   json: toggle("print one JSON object, with every sample"),
   help: toggle("print this help"),
 };
+
+function findEngine(text: string): Engine {
+  const engine = ENGINES.find(({ name }) => name === text);
+  if (engine !== undefined) return engine;
+  throw new UsageError(`names no engine '${text}': the engines are ${NAMES}`);
+}
 
 const USAGE = "Compares what hashes with bcrypt.\n\n" +
   "Usage: deno run -A --no-lock scripts/engines.ts [flags]";
@@ -45,7 +54,7 @@ async function main(signal: AbortSignal): Promise<void> {
   const flags = parseFlags(Deno.args, FLAGS);
   if (flags.help) return console.log(helpText(USAGE, FLAGS));
   using progress = new Progress();
-  const loaded = await loadAll(flags.workers);
+  const loaded = await loadAll(flags.engines ?? ENGINES, flags.workers);
   try {
     const measurements = await measure([...loaded.keys()], loaded, { ...flags, signal, progress });
     progress[Symbol.dispose]();
@@ -56,16 +65,20 @@ async function main(signal: AbortSignal): Promise<void> {
 }
 
 /** Starts the threads of every engine that can be had here. */
-async function loadAll(count: number): Promise<Map<Engine, Threads>> {
+async function loadAll(
+  engines: readonly Engine[],
+  count: number,
+): Promise<Map<Engine, Threads>> {
   const loaded = new Map<Engine, Threads>();
-  for (const engine of ENGINES) {
+  for (const engine of engines) {
     try {
       loaded.set(engine, await Threads.start(engine, count));
     } catch (error) {
       console.error(`Left out: ${engine.name}, as ${(error as Error).message.split("\n")[0]}`);
     }
   }
-  return loaded;
+  if (loaded.size > 0) return loaded;
+  throw new ScriptError("Cannot compare anything as none of the engines can be loaded");
 }
 
 /** Samples of all engines take turns, so that what disturbs the machine disturbs all alike. */
@@ -111,7 +124,7 @@ async function measure(
   return measurements;
 }
 
-/** A table of the medians, and how many times as fast as bcryptjs that is. */
+/** A table of the medians, and how many times as fast as the first engine that is. */
 function format(measurements: readonly Measurement[]): string {
   const names = [...new Set(measurements.map(({ engine }) => engine))];
   const columns = measurements.filter(({ engine }) => engine === names[0]);
