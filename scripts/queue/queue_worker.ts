@@ -59,7 +59,7 @@ type Ending =
   | { readonly kind: "returned"; readonly delay?: number; readonly error?: unknown };
 
 /** How long the server waits with its answer when there are no jobs, in milliseconds. */
-const FETCH = 5_000;
+const FETCH = 2_000;
 
 /** Pause before the server is asked again that did not answer, in milliseconds. */
 const PAUSE = 500;

@@ -33,8 +33,8 @@ export async function makePage(report: Report, options: PageOptions): Promise<st
       date.toISOString().slice(0, 10)
     }</p>`,
     `<p>Passwords are hashed with bcrypt, which takes processor time, and each hash is saved to PostgreSQL, which takes a round trip. The modes differ in what the program does while it waits. Each ran ${
-      repeat === 1 ? "once" : `${repeat} times, in turn`
-    }; figures are medians.</p>`,
+      repeat === 1 ? "once" : `${repeat} times, in turn; figures are medians`
+    }.</p>`,
     ...headline(blocks),
     ...speed(report).map((line) => `<p>${escape(line)}.</p>`),
     `<h2>What saving costs</h2>`,
@@ -43,7 +43,7 @@ export async function makePage(report: Report, options: PageOptions): Promise<st
     ...blocks.map((block) => tableOf(block, report)),
     ...comparison === undefined ? [] : [comparisonTable(comparison)],
     `<h2>Who waits for whom</h2>`,
-    `<p>One row is one request: first the processor hashes, then the save is under way. Where the bars of one colour leave no gap from row to row, that resource is never idle. Each picture has its own scale of time, and shows up to 60 requests of a typical run.</p>`,
+    `<p>One row is one request: first the processor hashes, then the save is under way. Where the bars of one colour leave no gap from row to row, that resource is never idle. Hashes that a worker made together are drawn one after the other, each with an equal share. Each picture has its own scale of time, and shows up to 60 requests of a typical run.</p>`,
     ...figures.blocks.map((block, i) => blockSection(block, report, i === 0)),
     `<h2>What was measured</h2>`,
     words([
