@@ -96,6 +96,7 @@ async function main(signal: AbortSignal): Promise<void> {
       accepted: done.accepted.size,
       refused: done.times.get(503)?.length ?? 0,
       unanswered: done.unanswered.size,
+      failed: done.failed,
       acceptedMs: quantilesOf(done.times.get(201)),
       refusedMs: quantilesOf(done.times.get(503)),
       healthMs,

@@ -402,3 +402,18 @@ Deno.test("HashPool.map() yields every item exactly once, whatever the order of 
     { numRuns: 100 },
   );
 });
+
+Deno.test("HashPool.map() hands on in one message what it reads in one turn", async () => {
+  const workers = new FakeWorkers();
+  await using pool = new HashPool({ workers: 1, cost: 4, createWorker: workers.create });
+  const { items } = numbers(80);
+  const hashed = Array.fromAsync(pool.map(items, String, { lookAhead: 32 }));
+  await settle();
+  const [worker] = workers.all;
+  for (let i = 0; i < 5; i++) {
+    worker.answer(16);
+    await settle();
+  }
+  assertEquals(worker.groups, [16, 16, 16, 16, 16]);
+  assertEquals((await hashed).length, 80);
+});

@@ -15,7 +15,10 @@ export interface Overload {
   readonly offeredPerSecond: number;
   readonly accepted: number;
   readonly refused: number;
+  /** Those that failed, or were under way when the test ended. */
   readonly unanswered: number;
+  /** Those whose connection broke, or that timed out. */
+  readonly failed: number;
   readonly acceptedMs: Quantiles;
   readonly refusedMs: Quantiles;
   readonly healthMs: Quantiles;
@@ -69,7 +72,8 @@ export function textReport({ cost, cores, connections, results, overload }: Repo
       ["answer", "requests", "p50", "p99"],
       ["201", String(overload.accepted), ms(acceptedMs.p50), ms(acceptedMs.p99)],
       ["503", String(overload.refused), ms(refusedMs.p50), ms(refusedMs.p99)],
-      ["none", String(overload.unanswered), "", ""],
+      ["none", String(overload.failed), "", ""],
+      ["cut off at the end", String(overload.unanswered - overload.failed), "", ""],
       ["GET /healthz", "", ms(healthMs.p50), ms(healthMs.p99)],
     ]),
     "",

@@ -19,8 +19,10 @@ export interface SignUps {
   readonly accepted: Set<string>;
   /** Those that were answered otherwise. */
   readonly refused: Set<string>;
-  /** Those that were sent, and not answered. */
+  /** Those that were sent, and not answered: as they failed, or were under way at the end. */
   readonly unanswered: Set<string>;
+  /** Requests whose connection broke, or that timed out. */
+  readonly failed: number;
   /** Answers without `Retry-After` that should have had one. */
   readonly withoutRetryAfter: number;
   readonly seconds: number;
@@ -34,7 +36,7 @@ export async function signUp(url: string, load: Load): Promise<SignUps> {
   const refused = new Set<string>();
   const unanswered = new Set<string>();
   let withoutRetryAfter = 0;
-  const { times, seconds } = await fire(url, load, [{
+  const { times, failed, seconds } = await fire(url, load, [{
     method: "POST",
     path: "/users",
     headers: { "content-type": "application/json" },
@@ -55,7 +57,7 @@ export async function signUp(url: string, load: Load): Promise<SignUps> {
       if (status === 503 && !names.includes("retry-after")) withoutRetryAfter++;
     },
   }]);
-  return { times, accepted, refused, unanswered, withoutRetryAfter, seconds };
+  return { times, accepted, refused, unanswered, failed, withoutRetryAfter, seconds };
 }
 
 /** Asks for the health, now and then. */
@@ -68,7 +70,7 @@ async function fire(
   url: string,
   { connections, seconds, rate }: Load,
   requests: unknown[],
-): Promise<{ times: Times; seconds: number }> {
+): Promise<{ times: Times; failed: number; seconds: number }> {
   const times: Times = new Map();
   const start = performance.now();
   const run = autocannon({
@@ -84,6 +86,7 @@ async function fire(
     if (list === undefined) times.set(status, [time]);
     else list.push(time);
   });
-  await run;
-  return { times, seconds: (performance.now() - start) / 1_000 };
+  // Time-outs are among them.
+  const { errors: failed } = await run;
+  return { times, failed, seconds: (performance.now() - start) / 1_000 };
 }
