@@ -109,7 +109,7 @@ export class HashCrew implements WorkerEvents {
     if (this.#warned) return;
     this.#warned = true;
     console.warn(
-      `Hashing with bcryptjs, which takes about three times as long as the engine "lanes", as ${reason}`,
+      `Hashing with bcryptjs, which takes more than twice as long as the engine "lanes", as ${reason}`,
     );
   }
 
