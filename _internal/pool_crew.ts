@@ -9,9 +9,9 @@ import { Withdrawals } from "./withdrawals.ts";
 /**
  * Most work in one message to a worker, in rounds of bcrypt and for each of its lanes: as many hashes
  * of cost 8, or 16 times as many of cost 4, about 20 ms. A worker has up to two such groups in hand,
- * so that it has the next one while its answer travels, or while the thread of the pool is busy. With that thread blocked for 15 ms in
- * every 60, groups of one lost 20 % at cost 4, these 3 %, and larger ones no less; and what is in a
- * hand cannot go to a worker that gets free earlier.
+ * so that it has the next one while its answer travels, or while the thread of the pool is busy. With
+ * that thread blocked for 15 ms in every 60, groups of one lost 20 % at cost 4, these 3 %, and larger
+ * ones no less; and what is in a hand cannot go to a worker that gets free earlier.
  */
 const GROUP_ROUNDS = 2 ** 8;
 

@@ -9,6 +9,7 @@
  * The others are fetched from npm when it runs. Without `--no-lock` they would be put into deno.lock,
  * and everybody would download them from then on.
  */
+import { alignColumns } from "./cli/columns.ts";
 import { helpText, integer, list, parseFlags, parseInteger, toggle } from "./cli/flags.ts";
 import { Progress } from "./cli/progress.ts";
 import { runScript, ScriptError, UsageError } from "./cli/run.ts";
@@ -146,13 +147,10 @@ function format(measurements: readonly Measurement[]): string {
       return `${rate.toFixed(rate < 100 ? 1 : 0)} (${ratio.toFixed(2)}×)`;
     }),
   ]);
-  const widths = head.map((_, i) => Math.max(...[head, ...rows].map((cells) => cells[i].length)));
-  const lines = [head, ...rows].map((cells) =>
-    cells.map((cell, i) => i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i])).join("  ")
-  );
+  const width = Math.max(...[head, ...rows].map(([name]) => name.length));
   const legend = ENGINES.filter(({ name }) => names.includes(name))
-    .map(({ name, description }) => `${name.padEnd(widths[0])}  ${description}`);
-  return [...lines, "", ...legend].join("\n");
+    .map(({ name, description }) => `${name.padEnd(width)}  ${description}`);
+  return [...alignColumns([head, ...rows]), "", ...legend].join("\n");
 }
 
 if (import.meta.main) await runScript(main);

@@ -1,13 +1,8 @@
-import { allowed, connect, databaseUrl } from "./_database.ts";
+import { connect, databaseUrl } from "./_database.ts";
+import { allowed } from "./_permissions.ts";
+import type { Output } from "./fixtures/hash_run.ts";
 
 const SCRIPT = new URL("../scripts/bench.ts", import.meta.url).pathname;
-
-/** How a run of the script ended. */
-export interface Output {
-  code: number;
-  stdout: string;
-  stderr: string;
-}
 
 /** Starts `scripts/bench.ts`. */
 export function start(args: string[], env: Record<string, string> = {}): Deno.ChildProcess {

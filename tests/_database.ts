@@ -2,10 +2,7 @@ import postgres from "postgres";
 import { AsyncBatcher } from "../batcher.ts";
 import { postgresWriter, type PostgresWriterOptions, type Row } from "../postgres.ts";
 import { startEmbeddedServer } from "../scripts/database/embedded.ts";
-
-/** Tests of the database need a server, and so permissions; without them they show as ignored. */
-export const allowed = (["net", "env", "run", "read", "write", "sys"] as const)
-  .every((name) => Deno.permissions.querySync({ name }).state === "granted");
+import { allowed } from "./_permissions.ts";
 
 // Started outside any test, so that no test is blamed for the child process.
 const server = allowed && !Deno.env.get("DATABASE_URL")

@@ -1,10 +1,8 @@
-import { assert, assertEquals } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import { join } from "node:path";
 import type postgres from "postgres";
-import { verifyPassword } from "../workload.ts";
 import { databaseTest, databaseUrl } from "./_database.ts";
 import { withFolder } from "./fixtures/embedded_helpers.ts";
-import { SECRET } from "./fixtures/hash_run.ts";
 
 /** A test with a schema, a folder and the flags for both. */
 export function hashTest(
@@ -38,11 +36,6 @@ export function hashTest(
     }));
 }
 
-export const password = (id: unknown) => `${SECRET}-${id}`;
-export const csv = (ids: readonly unknown[]) =>
-  "id,password\n" + ids.map((id) => `${id},${password(id)}\n`).join("");
-export const range = (length: number) => Array.from({ length }, (_, i) => i + 1);
-
 /** The numbers of an account in JSON that are not 0, without those that depend on the machine. */
 export function account(stdout: string): Record<string, number> {
   const { version: _, seconds: __, complete: ___, dryRun: ____, ...counts } = JSON.parse(stdout);
@@ -53,26 +46,6 @@ export function account(stdout: string): Record<string, number> {
     string,
     number
   >;
-}
-
-/** Fails unless there are rows of exactly these ids, and every sampled hash is that of its password. */
-export async function assertSaved(
-  sql: postgres.Sql,
-  ids: readonly unknown[],
-  sample = 10,
-): Promise<void> {
-  const rows = await sql`select id::text, hash from users order by id`;
-  assertEquals(new Set(rows.map(({ id }) => id)), new Set(ids.map(String)));
-  assertEquals(rows.length, ids.length);
-  const step = Math.max(1, Math.floor(rows.length / sample));
-  for (let i = 0; i < rows.length; i += step) {
-    assert(await verifyPassword(password(rows[i].id), rows[i].hash), `row ${rows[i].id}`);
-  }
-}
-
-export async function countOf(sql: postgres.Sql): Promise<number> {
-  const [{ count }] = await sql`select count(*)::int from users`;
-  return count;
 }
 
 export const linesIn = async (path: string) =>

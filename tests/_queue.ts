@@ -1,9 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { join } from "node:path";
-import type postgres from "postgres";
-import { databaseTest, databaseUrl } from "./_database.ts";
 import { withFolder } from "./fixtures/embedded_helpers.ts";
-import { HashRun, type Output, SECRET } from "./fixtures/hash_run.ts";
+import { HashRun, type Output } from "./fixtures/hash_run.ts";
 import { hasNats, NatsServer } from "./fixtures/nats_server.ts";
 
 export type Script = "enqueue.ts" | "worker.ts" | "status.ts";
@@ -21,13 +19,6 @@ export interface QueueContext {
   readonly status: () => Promise<Record<string, number>>;
 }
 
-/** What a test of workers works with. */
-export interface WorkerContext extends QueueContext {
-  readonly sql: postgres.Sql;
-  /** The table that workers save to. */
-  readonly table: string;
-}
-
 const FLAGS: Record<Script, readonly string[]> = {
   "enqueue.ts": ["--create-stream", "--json"],
   "worker.ts": ["--create-stream", "--json", "--cost", "4", "--workers", "1", "--ack-wait", "2"],
@@ -36,27 +27,23 @@ const FLAGS: Record<Script, readonly string[]> = {
 
 /** A test with a NATS server and a folder with a key. */
 export function queueTest(name: string, fn: (context: QueueContext) => Promise<void>): void {
-  if (hasNats) Deno.test(name, () => withQueue({}, fn));
+  if (hasNats) Deno.test(name, () => withQueue(fn));
   else ignored(name);
 }
 
-/** The same, with a table for the workers. */
-export function workerTest(name: string, fn: (context: WorkerContext) => Promise<void>): void {
-  if (!hasNats) return ignored(name);
-  databaseTest(name, async (sql, schema) => {
-    await sql`create table users (id int primary key, hash text not null)`;
-    const table = `${schema}.users`;
-    await withQueue({ table }, (context) => fn({ ...context, sql, table }));
-  });
-}
-
-function ignored(name: string): void {
+/** A test that needs a NATS server where there is none. */
+export function ignored(name: string): void {
   Deno.test({ name: `${name} (needs nats-server)`, ignore: true, fn() {} });
 }
 
-async function withQueue(
-  { table }: { table?: string },
+/**
+ * Runs `fn` with a NATS server and a folder with a key.
+ *
+ * @param target The table that workers save to, and the database that it is in.
+ */
+export async function withQueue(
   fn: (context: QueueContext) => Promise<void>,
+  target?: { readonly table: string; readonly databaseUrl: string },
 ): Promise<void> {
   await withFolder(async (folder) => {
     await using nats = await NatsServer.start();
@@ -69,13 +56,13 @@ async function withQueue(
     const start = (script: Script, args: readonly string[] = []) => {
       // What a test says goes first: a flag may stand only once.
       const given = new Set(args);
-      const saves = script === "worker.ts" && table !== undefined;
+      const saves = script === "worker.ts" ? target : undefined;
       const pairs = [
         ["--nats", nats.url],
         ...(script === "status.ts" ? [] : [["--key-file", key]]),
-        ...(saves ? [["--table", table]] : []),
+        ...(saves ? [["--table", saves.table]] : []),
       ].filter(([flag]) => !given.has(flag));
-      const env = { DATABASE_URL: saves ? databaseUrl() : "" };
+      const env = { DATABASE_URL: saves?.databaseUrl ?? "" };
       return new HashRun([...args, ...pairs.flat(), ...FLAGS[script]], env, script);
     };
     const run = async (script: Script, args?: readonly string[]) => {
@@ -92,15 +79,6 @@ async function withQueue(
     await fn({ nats, folder, file, start, run, status });
   });
 }
-
-/** The password of a user. */
-export const password = (id: unknown) => `${SECRET}-${id}`;
-
-export const range = (length: number) => Array.from({ length }, (_, i) => i + 1);
-
-/** A file of users with these ids. */
-export const csv = (ids: readonly unknown[]) =>
-  "id,password\n" + ids.map((id) => `${id},${password(id)}\n`).join("");
 
 /** The numbers of an account that are not 0, without those that depend on the machine. */
 export function account({ stdout }: Output): Record<string, number> {

@@ -6,7 +6,7 @@ import { colourStyle } from "../scripts/bench/figures/theme.ts";
 import { MODES } from "../scripts/bench/modes.ts";
 import type { Run } from "../scripts/bench/run.ts";
 import { Timeline } from "../scripts/bench/timeline.ts";
-import { allowed } from "./_database.ts";
+import { allowed } from "./_permissions.ts";
 import { onDatabase } from "./_bench.ts";
 
 /** A run of so many requests, hashed for 1 ms each in a row, and saved in batches after them. */

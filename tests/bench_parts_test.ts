@@ -17,7 +17,7 @@ import { Timeline } from "../scripts/bench/timeline.ts";
 import { verifyRun } from "../scripts/bench/verify.ts";
 import { parseFlags } from "../scripts/cli/flags.ts";
 import type { Database } from "../scripts/database/connect.ts";
-import { allowed } from "./_database.ts";
+import { allowed } from "./_permissions.ts";
 import { rejection } from "./_helpers.ts";
 
 Deno.test("median() is the middle value, or the mean of the two in the middle", () => {

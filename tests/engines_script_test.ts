@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { allowed } from "./_database.ts";
+import { allowed } from "./_permissions.ts";
 import { HashRun, type Output } from "./fixtures/hash_run.ts";
 
 async function engines(...args: string[]): Promise<Output> {

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { account, contentOf, csv, password, queueTest, range } from "./_queue.ts";
+import { account, contentOf, queueTest } from "./_queue.ts";
+import { csv, password, range } from "./_users.ts";
 import { SECRET, until } from "./fixtures/hash_run.ts";
 
 queueTest("enqueue.ts leaves no password in the files and the log of NATS", async (context) => {

@@ -1,6 +1,6 @@
 // The runs of tests/fixtures/outage.ts in a size that takes seconds.
 import { assert, assertEquals } from "@std/assert";
-import { allowed } from "./_database.ts";
+import { allowed } from "./_permissions.ts";
 import { killAndCut, saveThrough, takeDown, whileDown } from "./fixtures/outage.ts";
 
 const ignore = !allowed || Deno.build.os === "windows";

@@ -2,7 +2,8 @@ import { assert, assertEquals } from "@std/assert";
 import type { Sql } from "postgres";
 import { AsyncBatcher, type AsyncBatcherOptions, type BatchReport } from "../batcher.ts";
 import { postgresOptions, type PostgresWriteError, postgresWriter, type Row } from "../postgres.ts";
-import { allowed, connect } from "./_database.ts";
+import { connect } from "./_database.ts";
+import { allowed } from "./_permissions.ts";
 import {
   assertContract,
   assertUsable,

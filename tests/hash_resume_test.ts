@@ -1,17 +1,19 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { join } from "node:path";
-import type postgres from "postgres";
 import { startEmbeddedServer } from "../scripts/database/embedded.ts";
-import { allowed } from "./_database.ts";
-import { account, assertSaved, countOf, csv, hashTest, range } from "./_hash.ts";
+import { allowed } from "./_permissions.ts";
+import { account, hashTest } from "./_hash.ts";
+import {
+  assertSaved,
+  countOf,
+  csv,
+  endLockedOut,
+  isLockedOut,
+  lockTable,
+  range,
+} from "./_users.ts";
 import { withFolder, withSql } from "./fixtures/embedded_helpers.ts";
 import { hash, HashRun, until } from "./fixtures/hash_run.ts";
-
-/** Whether a burst waits for a lock. */
-const isLockedOut = async (sql: postgres.Sql, table: string) => {
-  const rows = await sql`select from pg_locks where relation = ${table}::regclass and not granted`;
-  return rows.length > 0;
-};
 
 hashTest("does what is missing after it was killed, each row once", async (context) => {
   const { sql, file, flags } = context;
@@ -37,14 +39,11 @@ hashTest("does what is missing after it was killed, each row once", async (conte
 hashTest("stops reading at Ctrl-C and saves what is hashed", async ({ sql, table, flags }) => {
   await sql`create table users (id int primary key, hash text)`;
   await using run = new HashRun(["-", "--format", "csv", ...flags]);
-  const lock = await sql.reserve();
-  await lock`begin`;
-  await lock`lock table users in share mode`;
+  await using lock = await lockTable(sql);
   await run.write(csv(range(5)));
   await until(() => isLockedOut(sql, table));
   run.kill("SIGINT");
-  await lock`commit`;
-  lock.release();
+  await lock.release();
   const { code, stdout, stderr } = await run.output();
   assertEquals([code, stderr], [130, ""]);
   assertEquals(JSON.parse(stdout).complete, false);
@@ -57,21 +56,14 @@ hashTest("stops reading at Ctrl-C and saves what is hashed", async ({ sql, table
 hashTest("ends at once at the second Ctrl-C", async ({ sql, table, flags }) => {
   await sql`create table users (id int primary key, hash text)`;
   await using run = new HashRun(["-", "--format", "csv", ...flags]);
-  const lock = await sql.reserve();
-  try {
-    await lock`begin`;
-    await lock`lock table users in share mode`;
-    await run.write(csv(range(5)));
-    await until(() => isLockedOut(sql, table));
-    run.kill("SIGINT");
-    // A signal that follows too closely is the same one to the operating system.
-    const again = setInterval(() => run.kill("SIGINT"), 50);
-    const { code, stdout } = await run.output().finally(() => clearInterval(again));
-    assertEquals([code, stdout], [130, ""]);
-  } finally {
-    await lock`rollback`;
-    lock.release();
-  }
+  await using _ = await lockTable(sql);
+  await run.write(csv(range(5)));
+  await until(() => isLockedOut(sql, table));
+  run.kill("SIGINT");
+  // A signal that follows too closely is the same one to the operating system.
+  const again = setInterval(() => run.kill("SIGINT"), 50);
+  const { code, stdout } = await run.output().finally(() => clearInterval(again));
+  assertEquals([code, stdout], [130, ""]);
 });
 
 hashTest("goes on when connections break, and knows which rows are its own", async (context) => {
@@ -94,14 +86,11 @@ hashTest("reports rows as unknown whose connection broke before the answer", asy
   const { sql, table, flags } = context;
   await sql`create table users (id int primary key, hash text)`;
   await using run = new HashRun(["-", "--format", "csv", "--on-conflict", "error", ...flags]);
-  const lock = await sql.reserve();
-  await lock`begin`;
-  await lock`lock table users in share mode`;
+  await using lock = await lockTable(sql);
   await run.write(csv(range(5)));
   await until(() => isLockedOut(sql, table));
-  await sql`select pg_terminate_backend(pid) from pg_locks where relation = ${table}::regclass and not granted`;
-  await lock`commit`;
-  lock.release();
+  await endLockedOut(sql, table);
+  await lock.release();
   await run.write("6,Secret-6\n");
   await run.endInput();
   const { code, stdout, stderr } = await run.output();

@@ -4,7 +4,8 @@ import { tableStore } from "../scripts/table/store.ts";
 import { prepareTable } from "../scripts/table/table.ts";
 import { verifyPassword } from "../workload.ts";
 import { databaseTest } from "./_database.ts";
-import { account, assertSaved, countOf, csv, hashTest, password, range } from "./_hash.ts";
+import { account, hashTest } from "./_hash.ts";
+import { assertSaved, countOf, csv, password, range } from "./_users.ts";
 import { assertHidden, hash, SECRET } from "./fixtures/hash_run.ts";
 
 hashTest("reads CSV and saves ids, hashes and further columns", async ({ sql, file, flags }) => {

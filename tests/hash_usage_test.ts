@@ -2,8 +2,9 @@ import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import FakeTimers from "@sinonjs/fake-timers";
 import { Account } from "../scripts/hash/account.ts";
 import { JobProgress } from "../scripts/hash/progress.ts";
-import { allowed } from "./_database.ts";
-import { account, csv, hashTest, linesIn, range } from "./_hash.ts";
+import { allowed } from "./_permissions.ts";
+import { account, hashTest, linesIn } from "./_hash.ts";
+import { csv, range } from "./_users.ts";
 import { hash } from "./fixtures/hash_run.ts";
 
 hashTest("names the first rejected rows on the terminal, then counts", async ({ file, flags }) => {

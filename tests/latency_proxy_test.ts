@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import type { Socket } from "node:net";
 import { type Clock, DelayLine } from "../scripts/bench/latency/delay_line.ts";
 import { LatencyProxy } from "../scripts/bench/latency/proxy.ts";
-import { allowed } from "./_database.ts";
+import { allowed } from "./_permissions.ts";
 import { isPending, settle } from "./_helpers.ts";
 
 /** A clock that stands still until the test moves it. */

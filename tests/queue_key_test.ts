@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { ScriptError } from "../scripts/cli/run.ts";
 import { readJob, writeJob } from "../scripts/queue/job.ts";
 import { JobKey, readKey } from "../scripts/queue/key.ts";
-import { allowed } from "./_database.ts";
+import { allowed } from "./_permissions.ts";
 
 const neverWarn = (sentence: string) => {
   throw new Error(sentence);

@@ -3,23 +3,44 @@ import { jetstream } from "@nats-io/jetstream";
 import { join } from "node:path";
 import type postgres from "postgres";
 import { openNats } from "../scripts/queue/connection.ts";
-import { verifyPassword } from "../workload.ts";
-import { account, contentOf, csv, password, range, type Script, workerTest } from "./_queue.ts";
+import { databaseTest, databaseUrl } from "./_database.ts";
+import {
+  account,
+  contentOf,
+  ignored,
+  type QueueContext,
+  type Script,
+  withQueue,
+} from "./_queue.ts";
+import {
+  assertSaved,
+  countOf,
+  csv,
+  endLockedOut,
+  isLockedOut,
+  lockTable,
+  range,
+} from "./_users.ts";
 import { SECRET, until } from "./fixtures/hash_run.ts";
-import { NatsServer } from "./fixtures/nats_server.ts";
+import { hasNats, NatsServer } from "./fixtures/nats_server.ts";
 
-/** Fails unless there are rows of exactly these ids, and every sampled hash is that of its password. */
-async function assertSaved(sql: postgres.Sql, ids: readonly number[], sample = 10): Promise<void> {
-  const rows = await sql`select id, hash from users order by id`;
-  assertEquals(rows.map(({ id }) => id) as number[], [...ids]);
-  const step = Math.max(1, Math.floor(rows.length / sample));
-  for (let i = 0; i < rows.length; i += step) {
-    assert(await verifyPassword(password(rows[i].id), rows[i].hash), `row ${rows[i].id}`);
-  }
+/** What a test of workers works with. */
+interface WorkerContext extends QueueContext {
+  readonly sql: postgres.Sql;
+  /** The table that workers save to. */
+  readonly table: string;
 }
 
-const countOf = async (sql: postgres.Sql) =>
-  (await sql`select count(*)::int as count from users`)[0].count;
+/** A test with a NATS server, a folder with a key, and a table for the workers. */
+function workerTest(name: string, fn: (context: WorkerContext) => Promise<void>): void {
+  if (!hasNats) return ignored(name);
+  databaseTest(name, async (sql, schema) => {
+    await sql`create table users (id int primary key, hash text not null)`;
+    const table = `${schema}.users`;
+    const target = { table, databaseUrl: databaseUrl() };
+    await withQueue((context) => fn({ ...context, sql, table }), target);
+  });
+}
 
 workerTest("enqueue.ts and worker.ts bring every row into the table, once", async (context) => {
   const { sql, file, run, status } = context;
@@ -41,17 +62,11 @@ workerTest(
   async (context) => {
     const { sql, file, start, run, status, table } = context;
     await run("enqueue.ts", [await file("users.csv", csv(range(5)))]);
-    const lock = await sql.reserve();
-    await lock`begin`;
-    await lock`lock table users in share mode`;
+    await using lock = await lockTable(sql);
     await using worker = start("worker.ts", ["--until-empty"]);
-    await until(async () =>
-      (await sql`select from pg_locks where relation = ${table}::regclass and not granted`).length >
-        0
-    );
+    await until(() => isLockedOut(sql, table));
     assertEquals(await status(), { waiting: 0, inWork: 5, done: 0, dead: 0 });
-    await lock`commit`;
-    lock.release();
+    await lock.release();
     assertEquals(account(await worker.output()), { saved: 5 });
     assertEquals(await status(), { waiting: 0, inWork: 0, done: 5, dead: 0 });
   },
@@ -112,20 +127,13 @@ workerTest(
 workerTest("worker.ts waits for a database that is down, and blames no job", async (context) => {
   const { sql, file, start, run, status, table } = context;
   await run("enqueue.ts", [await file("users.csv", csv(range(20)))]);
-  const lock = await sql.reserve();
-  await lock`begin`;
-  await lock`lock table users in share mode`;
+  await using lock = await lockTable(sql);
   await using worker = start("worker.ts", ["--until-empty", "--max-deliveries", "2"]);
   for (let i = 0; i < 4; i++) {
     // More often than a job may be delivered.
-    await until(async () => {
-      const rows = await sql`select pg_terminate_backend(pid) as gone from pg_locks
-        where relation = ${table}::regclass and not granted`;
-      return rows.length > 0;
-    });
+    await until(() => endLockedOut(sql, table));
   }
-  await lock`commit`;
-  lock.release();
+  await lock.release();
   const output = await worker.output();
   assertEquals([output.code, account(output)], [0, { saved: 20 }]);
   assertEquals((await status()).dead, 0);
@@ -170,23 +178,17 @@ workerTest("worker.ts ends at SIGTERM where NATS is down, and loses nothing", as
 workerTest("worker.ts puts a job aside that workers have died of", async (context) => {
   const { sql, file, start, run, status, table } = context;
   await run("enqueue.ts", [await file("users.csv", csv([1]))]);
-  const lock = await sql.reserve();
-  await lock`begin`;
-  await lock`lock table users in share mode`;
-  const waiting = () =>
-    sql`select from pg_locks where relation = ${table}::regclass and not granted`;
+  await using lock = await lockTable(sql);
   for (let i = 0; i < 2; i++) {
     await using worker = start("worker.ts", ["--max-deliveries", "2"]);
-    await until(async () => (await waiting()).length > 0);
+    await until(() => isLockedOut(sql, table));
     worker.kill("SIGKILL");
     await worker.output();
-    await sql`select pg_terminate_backend(pid) from pg_locks
-      where relation = ${table}::regclass and not granted`;
+    await endLockedOut(sql, table);
     // Or the next worker would be taken for this one.
-    await until(async () => (await waiting()).length === 0);
+    await until(async () => !await isLockedOut(sql, table));
   }
-  await lock`commit`;
-  lock.release();
+  await lock.release();
   const output = await run("worker.ts", ["--max-deliveries", "2", "--until-empty"]);
   assertEquals(account(output), { dead: 1 });
   assertMatch(output.stderr, /is dead: workers have taken it 2 times, and have not finished it/);

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { allowed, databaseUrl } from "./_database.ts";
+import { databaseUrl } from "./_database.ts";
+import { allowed } from "./_permissions.ts";
 import { hasNats } from "./fixtures/nats_server.ts";
 
 const ROOT = new URL("../", import.meta.url);

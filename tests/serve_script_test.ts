@@ -1,7 +1,9 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import type postgres from "postgres";
 import { verifyPassword } from "../workload.ts";
-import { allowed, databaseTest, databaseUrl } from "./_database.ts";
+import { databaseTest, databaseUrl } from "./_database.ts";
+import { allowed } from "./_permissions.ts";
+import { endLockedOut, isLockedOut, lockTable } from "./_users.ts";
 import { assertHidden, SECRET, until } from "./fixtures/hash_run.ts";
 import { MortalServer } from "./fixtures/mortal_server.ts";
 import { ServeRun } from "./fixtures/serve_run.ts";
@@ -17,25 +19,6 @@ function test(
     await using service = await ServeRun.start(["--table", table, "--create-table", ...args]);
     await fn({ sql, service, table });
   });
-}
-
-/** Keeps others from writing to the table until it is disposed of. */
-async function lockTable(sql: postgres.Sql): Promise<AsyncDisposable> {
-  const lock = await sql.reserve();
-  await lock`begin`;
-  await lock`lock table users in share mode`;
-  return {
-    async [Symbol.asyncDispose]() {
-      await lock`commit`;
-      lock.release();
-    },
-  };
-}
-
-/** Whether a burst waits for a lock. */
-async function isLockedOut(sql: postgres.Sql, table: string): Promise<boolean> {
-  const rows = await sql`select from pg_locks where relation = ${table}::regclass and not granted`;
-  return rows.length > 0;
 }
 
 const emailsIn = async (sql: postgres.Sql) =>
@@ -303,8 +286,7 @@ test("knows its own rows after its connections were killed", async ({ sql, servi
     await using _ = await lockTable(sql);
     for (let i = 0; i < 20; i++) replies.push(service.signUp(`user${i}@example.com`));
     await until(() => isLockedOut(sql, table));
-    await sql`select pg_terminate_backend(pid) from pg_locks
-      where relation = ${table}::regclass and not granted`;
+    await endLockedOut(sql, table);
   }
   const statuses = (await Promise.all(replies)).map(({ status }) => status);
   assertEquals(statuses, Array(20).fill(201));

@@ -1,3 +1,4 @@
+import { alignColumns } from "../cli/columns.ts";
 import { whyUnreadable } from "../cli/files.ts";
 import { ScriptError } from "../cli/run.ts";
 import type { Report, Result } from "./report.ts";
@@ -113,12 +114,9 @@ function differences(now: Report, before: Earlier): string[] {
   });
 }
 
-/** The comparison as a table. */
-export function formatComparison({ file, differences, results }: Comparison): string {
-  if (results.length === 0) {
-    return `Nothing to compare: '${file}' has no mode at a cost and latency of this run`;
-  }
-  const rows = [
+/** The comparison as a table of texts, with its head. */
+export function comparisonRows({ results }: Comparison): string[][] {
+  return [
     ["mode", "cost", "latency", "before", "now", "ratio", ""],
     ...results.map(({ mode, cost, latencyMs, beforeMs, nowMs, ratio, clear }) => [
       mode,
@@ -130,15 +128,18 @@ export function formatComparison({ file, differences, results }: Comparison): st
       clear ? (ratio < 1 ? "faster" : "slower") : "within the noise",
     ]),
   ];
-  const widths = rows[0].map((_, i) => Math.max(...rows.map((cells) => cells[i].length)));
+}
+
+/** The comparison for a terminal. */
+export function formatComparison(comparison: Comparison): string {
+  const { file, differences, results } = comparison;
+  if (results.length === 0) {
+    return `Nothing to compare: '${file}' has no mode at a cost and latency of this run`;
+  }
   return [
     `Beside '${file}', wall time for each hash:`,
     ...differences.map((text) => `  Not the same: ${text}`),
     "",
-    ...rows.map((cells) =>
-      "  " +
-      cells.map((cell, i) => i === 0 || i === 6 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))
-        .join("  ").trimEnd()
-    ),
+    ...alignColumns(comparisonRows(comparison), [0, 6]).map((line) => `  ${line}`),
   ].join("\n");
 }

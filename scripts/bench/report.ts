@@ -101,6 +101,14 @@ export function makeReport(
   };
 }
 
+/** A round-trip time that was asked for, as it was found. */
+export function latencyOf(
+  { latencies }: Pick<Report, "latencies">,
+  latencyMs: number,
+): LatencyReport {
+  return latencies.find(({ askedMs }) => askedMs === latencyMs)!;
+}
+
 /** What belongs together: the same cost and latency. */
 export function blocksOf<T extends { readonly cost: number; readonly latencyMs: number }>(
   results: readonly T[],

@@ -1,5 +1,13 @@
+import { alignColumns } from "../cli/columns.ts";
 import type { Mode } from "./modes.ts";
-import { blocksOf, closeCalls, type Environment, type Report, type Result } from "./report.ts";
+import {
+  blocksOf,
+  closeCalls,
+  type Environment,
+  latencyOf,
+  type Report,
+  type Result,
+} from "./report.ts";
 import type { Summary } from "../measure/statistics.ts";
 
 /** A response time above which a database is slow, in milliseconds. */
@@ -44,11 +52,11 @@ export function describeEnvironment(
 }
 
 /** What a block of the table is about. */
-export function title(block: readonly Result[], { latencies }: Report): string {
+export function title(block: readonly Result[], report: Report): string {
   const [{ cost, count, latencyMs }] = block;
   const floor = block.find(({ mode }) => mode === "no-io");
   const each = floor === undefined ? "" : ` of ${duration(floor.wallMs.median / count)}`;
-  const { gotMs } = latencies.find(({ askedMs }) => askedMs === latencyMs)!;
+  const { gotMs } = latencyOf(report, latencyMs);
   const wire = latencyMs === 0
     ? "no round trip added"
     : `a round trip of ${latencyMs} ms added (got ${duration(gotMs)})`;
@@ -79,7 +87,8 @@ export function remarks(block: readonly Result[]): string[] {
 }
 
 /** Whether the database is slow, or only seems so. */
-export function speed({ latencies, results }: Report): string[] {
+export function speed(report: Report): string[] {
+  const { latencies, results } = report;
   const lines: string[] = [];
   for (const { askedMs, gotMs, saveMs } of latencies) {
     if (saveMs <= SLOW) continue;
@@ -97,8 +106,9 @@ export function speed({ latencies, results }: Report): string[] {
   const late = results.filter(({ mode, onPool, latencyMs, responseMs, loopDelayMs }) => {
     // Batches are sent while nothing is hashed.
     if (responseMs === null || onPool || mode === "batched" || responseMs.p50 <= SLOW) return false;
-    const over = responseMs.p50 - saveOf(latencyMs);
-    return over > 0.1 * saveOf(latencyMs) && over <= loopDelayMs.max;
+    const { saveMs } = latencyOf(report, latencyMs);
+    const over = responseMs.p50 - saveMs;
+    return over > 0.1 * saveMs && over <= loopDelayMs.max;
   });
   if (late.length > 0) {
     const modes = [...new Set(late.map(({ mode }) => mode))].join(", ");
@@ -107,10 +117,6 @@ export function speed({ latencies, results }: Report): string[] {
     );
   }
   return lines;
-
-  function saveOf(latencyMs: number): number {
-    return latencies.find(({ askedMs }) => askedMs === latencyMs)!.saveMs;
-  }
 }
 
 /** The columns: two lines of head, and the text of a result. The first and third are left-aligned. */
@@ -139,11 +145,7 @@ function table(block: readonly Result[]): string {
   const heads = [COLUMNS.map(([top]) => top), COLUMNS.map(([, bottom]) => bottom)];
   heads[1][0] = "  mode";
   const all = [...heads, ...block.map(cellsOf)];
-  const widths = COLUMNS.map((_, i) => Math.max(...all.map((cells) => cells[i].length)));
-  return all.map((cells) =>
-    cells.map((cell, i) => i === 0 || i === 2 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))
-      .join("  ").trimEnd()
-  ).join("\n");
+  return alignColumns(all, [0, 2]).join("\n");
 }
 
 function legend(modes: readonly Mode[], batchSize: number): string[] {

@@ -1,3 +1,4 @@
+import { alignColumns } from "../cli/columns.ts";
 import { quantile } from "../measure/statistics.ts";
 
 /** What was measured of one way to hash. */
@@ -89,9 +90,5 @@ function ms(time: number | null): string {
 }
 
 function table(rows: readonly (readonly string[])[]): string {
-  const widths = rows[0].map((_, i) => Math.max(...rows.map((row) => row[i].length)));
-  return rows.map((row) =>
-    "  " + row.map((cell, i) => i === 0 ? cell.padEnd(widths[0]) : cell.padStart(widths[i]))
-      .join("  ").trimEnd()
-  ).join("\n");
+  return alignColumns(rows).map((line) => `  ${line}`).join("\n");
 }

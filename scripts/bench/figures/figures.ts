@@ -1,4 +1,4 @@
-import { blocksOf, type Report, type Result } from "../report.ts";
+import { blocksOf, latencyOf, type Report, type Result } from "../report.ts";
 import type { Measurement } from "../runner.ts";
 import {
   delayPoints,
@@ -65,7 +65,7 @@ export async function drawFigures(
   const measured = blocksOf(measurements);
   const blocks = blocksOf(report.results).map((results, i) => {
     const [{ cost, latencyMs }] = results;
-    const { saveMs } = report.latencies.find(({ askedMs }) => askedMs === latencyMs)!;
+    const { saveMs } = latencyOf(report, latencyMs);
     const runs = measured[i].map(typicalRun);
     const place = `cost-${cost}-${latencyMs}ms`;
     return {

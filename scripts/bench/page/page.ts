@@ -1,8 +1,8 @@
-import type { Comparison } from "../compare.ts";
+import { type Comparison, comparisonRows } from "../compare.ts";
 import type { BlockFigures, Figure, Figures, TimelineFigure } from "../figures/figures.ts";
 import { colourStyle } from "../figures/theme.ts";
 import { MODES } from "../modes.ts";
-import { blocksOf, type Report, type Result } from "../report.ts";
+import { blocksOf, latencyOf, type Report, type Result } from "../report.ts";
 import { cellsOf, describeEnvironment, duration, HEAD, remarks, speed, title } from "../table.ts";
 import { SCRIPT, STYLE } from "./style.ts";
 
@@ -118,18 +118,13 @@ function headline(blocks: readonly (readonly Result[])[]): string[] {
 }
 
 function tableOf(block: readonly Result[], report: Report): string {
-  const rows = block.map((result) => {
-    const cells = cellsOf(result).map((cell) => `<td>${escape(cell)}</td>`).join("");
-    return `<tr${result.recommended ? ` class="best"` : ""}>${cells}</tr>`;
-  });
-  const best = block.some(({ recommended }) => recommended)
-    ? [`* the way to take here: the fastest that saves to the database`]
-    : [];
-  const notes = [...best, ...remarks(block).map((line) => line.trim())];
+  const best = block.findIndex(({ recommended }) => recommended);
+  const legend = best === -1
+    ? []
+    : [`* the way to take here: the fastest that saves to the database`];
+  const notes = [...legend, ...remarks(block).map((line) => line.trim())];
   return `<h3>${escape(title(block, report))}</h3>
-<div class="scroll"><table><thead><tr>${
-    HEAD.map((text) => `<th>${escape(text)}</th>`).join("")
-  }</tr></thead><tbody>${rows.join("")}</tbody></table></div>
+${table(HEAD, block.map(cellsOf), best)}
 ${notes.map((line) => `<p class="faint">${escape(line)}.</p>`).join("\n")}`;
 }
 
@@ -139,7 +134,7 @@ function blockSection(
   open: boolean,
 ): string {
   const [{ latencyMs }] = results;
-  const { saveMs } = report.latencies.find(({ askedMs }) => askedMs === latencyMs)!;
+  const { saveMs } = latencyOf(report, latencyMs);
   return `<details${open ? " open" : ""}><summary>${escape(title(results, report))}</summary>
 <div class="grid">${
     timelines.map((one) => figure(one, { caption: explain(one, saveMs) })).join("\n")
@@ -183,21 +178,30 @@ function figure({ svg, name }: Figure, { caption = "", wide = false } = {}): str
   }</figure>`;
 }
 
-function comparisonTable({ file, differences, results }: Comparison): string {
-  const rows = results.map(({ mode, cost, latencyMs, beforeMs, nowMs, ratio, clear }) =>
-    [mode, cost, `${latencyMs} ms`, duration(beforeMs), duration(nowMs), `${ratio.toFixed(2)}×`]
-      .concat(clear ? (ratio < 1 ? "faster" : "slower") : "within the noise")
-  );
-  const head = ["mode", "cost", "latency", "before", "now", "ratio", ""];
+function comparisonTable(comparison: Comparison): string {
+  const { file, differences } = comparison;
+  const [head, ...rows] = comparisonRows(comparison);
   return `<h2>Beside an earlier run</h2>
 <p>Wall time for each hash, beside ${escape(file)}.${
     differences.map((text) => ` Not the same: ${escape(text)}.`).join("")
   }</p>
-<div class="scroll"><table><thead><tr>${
-    head.map((text) => `<th>${text}</th>`).join("")
-  }</tr></thead><tbody>${
-    rows.map((cells) => `<tr>${cells.map((cell) => `<td>${escape(`${cell}`)}</td>`).join("")}</tr>`)
-      .join("")
+${table(head, rows)}`;
+}
+
+/** @param best The place of the row that stands out. */
+function table(
+  head: readonly string[],
+  rows: readonly (readonly string[])[],
+  best?: number,
+): string {
+  const heads = head.map((text) => `<th>${escape(text)}</th>`).join("");
+  const lines = rows.map((cells, i) =>
+    `<tr${i === best ? ` class="best"` : ""}>${
+      cells.map((cell) => `<td>${escape(cell)}</td>`).join("")
+    }</tr>`
+  );
+  return `<div class="scroll"><table><thead><tr>${heads}</tr></thead><tbody>${
+    lines.join("")
   }</tbody></table></div>`;
 }
 
