@@ -3,37 +3,37 @@
  *
  * @module
  */
-import { Clock } from "./_internal/clock.ts";
-import type { Account, Send } from "./_internal/contract.ts";
-import { Delivery, type DeliverySettings } from "./_internal/delivery.ts";
-import { Dispatcher } from "./_internal/dispatcher.ts";
-import { LONG_TURN, nextTurn } from "./_internal/event_loop.ts";
-import { guardHook } from "./_internal/hook.ts";
-import { Ledger } from "./_internal/ledger.ts";
+import { Clock } from "./_internal/batcher/clock.ts";
+import type { Account, Send } from "./_internal/shared/contract.ts";
+import { Delivery, type DeliverySettings } from "./_internal/batcher/delivery.ts";
+import { Dispatcher } from "./_internal/batcher/dispatcher.ts";
+import { LONG_TURN, nextTurn } from "./_internal/shared/event_loop.ts";
+import { guardHook } from "./_internal/batcher/hook.ts";
+import { Ledger } from "./_internal/batcher/ledger.ts";
 import {
   type AsyncBatcherOptions,
   type ResolvedOptions,
   resolveOptions,
-} from "./_internal/options.ts";
-import { PushedItemsError, UnsentError } from "./_internal/outcome.ts";
-import { Entry, Queue } from "./_internal/queue.ts";
-import { assertFunction } from "./_internal/validate.ts";
-import { Waiters } from "./_internal/waiters.ts";
-import { Withdrawals } from "./_internal/withdrawals.ts";
+} from "./_internal/batcher/options.ts";
+import { FlushError, UnsentError } from "./_internal/shared/outcome.ts";
+import { Entry, Queue } from "./_internal/shared/queue.ts";
+import { assertFunction } from "./_internal/shared/validate.ts";
+import { Waiters } from "./_internal/batcher/waiters.ts";
+import { AbortRegistry } from "./_internal/shared/abort_registry.ts";
 
 export type { Account, AsyncBatcherOptions, Send };
-export type { Batch, BatchReport } from "./_internal/contract.ts";
-export type { Failure, Outcome, OutcomeErrorOptions } from "./_internal/outcome.ts";
-export { OutcomeError, UnknownOutcomeError } from "./_internal/outcome.ts";
-export type { RetryOptions } from "./_internal/retry.ts";
-export { PushedItemsError, UnsentError };
+export type { Batch, BatchReport } from "./_internal/shared/contract.ts";
+export type { Failure, Outcome, OutcomeErrorOptions } from "./_internal/shared/outcome.ts";
+export { OutcomeError, UnknownOutcomeError } from "./_internal/shared/outcome.ts";
+export type { RetryOptions } from "./_internal/batcher/retry.ts";
+export { FlushError, UnsentError };
 
 const DONE = Promise.resolve();
 
 /**
  * Collects items and sends them in batches, several at a time, while the program goes on.
  *
- * A batch is *due* when it holds `maxItems` or `maxBytes`, when `maxDelay` has passed since its
+ * A batch is *due* when it holds `maxItems` or `maxBytes`, when `linger` has passed since its
  * first item, or when `flush()` or `close()` asks. It *leaves* when fewer than `maxInFlight` batches
  * are out. Every item ends as exactly one of saved, failed, unknown and unsent.
  *
@@ -72,7 +72,9 @@ export class AsyncBatcher<T, R = void> implements AsyncDisposable {
   readonly #clock = new Clock();
   readonly #queue: Queue<T, R>;
   readonly #dispatcher: Dispatcher<T, R>;
-  readonly #withdrawals = new Withdrawals<T, R>((entry, reason) => this.#withdraw(entry, reason));
+  readonly #abortRegistry = new AbortRegistry<T, R>((entry, reason) =>
+    this.#withdraw(entry, reason)
+  );
   /** The batches that are out, oldest first, each with the number of its first item. */
   readonly #inFlight = new Map<Delivery<T, R>, number>();
   readonly #ledger = new Ledger<T, R>();
@@ -152,7 +154,7 @@ export class AsyncBatcher<T, R = void> implements AsyncDisposable {
       const signal = options?.signal;
       signal?.throwIfAborted();
       const entry = this.#accept(item, resolve, reject);
-      if (signal !== undefined && entry.queued) this.#withdrawals.watch(entry, signal);
+      if (signal !== undefined && entry.queued) this.#abortRegistry.watch(entry, signal);
     });
   }
 
@@ -180,13 +182,13 @@ export class AsyncBatcher<T, R = void> implements AsyncDisposable {
    * Sends what is queued without waiting for company, and resolves when everything added so far is
    * settled.
    *
-   * @throws {PushedItemsError} If pushed items were not saved; each is reported once.
+   * @throws {FlushError} If pushed items were not saved; each is reported once.
    */
   async flush(): Promise<void> {
     this.#dispatcher.hurry();
     await this.#settled(this.#queue.lastNumber);
     const failures = this.#ledger.takeFailures();
-    if (failures.length > 0) throw new PushedItemsError(failures);
+    if (failures.length > 0) throw new FlushError(failures);
   }
 
   /**
@@ -220,7 +222,7 @@ export class AsyncBatcher<T, R = void> implements AsyncDisposable {
         cause: reason,
       });
       if (waiting) room?.reject(error);
-      this.#withdrawals.forget(entry);
+      this.#abortRegistry.forget(entry);
       this.#ledger.reject(entry, "unsent", error, { seen: waiting });
     }
     this.#dispatcher.callOff();
@@ -232,12 +234,12 @@ export class AsyncBatcher<T, R = void> implements AsyncDisposable {
   /**
    * Closes the batcher, at the end of an `await using` block.
    *
-   * @throws {PushedItemsError} If pushed items were not saved and nobody has seen it.
+   * @throws {FlushError} If pushed items were not saved and nobody has seen it.
    */
   async [Symbol.asyncDispose](): Promise<void> {
     const seen = this.#closing !== undefined;
     const { failures } = await this.close();
-    if (failures !== undefined && !seen) throw new PushedItemsError(failures);
+    if (failures !== undefined && !seen) throw new FlushError(failures);
   }
 
   #accept(item: T, resolve?: (result: R) => void, reject?: (error: unknown) => void): Entry<T, R> {
@@ -249,9 +251,9 @@ export class AsyncBatcher<T, R = void> implements AsyncDisposable {
     }
     // The first item of a batch anchors its delay, so that one gets the exact time.
     const now = this.#queue.head === undefined ? this.#clock.read() : this.#clock.readSparsely();
-    const { sizeOf, keyOf } = this.#options;
+    const { sizeOf, orderingKey } = this.#options;
     const entry = new Entry(item, sizeOf(item), now, resolve, reject);
-    if (keyOf !== undefined) entry.key = keyOf(item);
+    if (orderingKey !== undefined) entry.key = orderingKey(item);
     this.#queue.append(entry);
     this.#ledger.added++;
     this.#dispatcher.dispatch(now);
@@ -259,7 +261,7 @@ export class AsyncBatcher<T, R = void> implements AsyncDisposable {
   }
 
   #deliver(entries: Entry<T, R>[], waited: number): void {
-    this.#withdrawals.forgetAll(entries);
+    this.#abortRegistry.forgetAll(entries);
     const delivery = new Delivery<T, R>(this.#settings, entries, waited);
     this.#inFlight.set(delivery, entries[0].number);
     this.#announceRoom();
@@ -273,7 +275,7 @@ export class AsyncBatcher<T, R = void> implements AsyncDisposable {
 
   #withdraw(entry: Entry<T, R>, reason: unknown): void {
     this.#queue.remove(entry);
-    this.#withdrawals.forget(entry);
+    this.#abortRegistry.forget(entry);
     this.#ledger.reject(entry, "unsent", reason);
     if (this.#queue.head === undefined) this.#dispatcher.callOff();
     this.#announceRoom();

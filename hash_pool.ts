@@ -3,20 +3,20 @@
  *
  * @module
  */
-import { serveIfWorker } from "./_internal/hash_worker.ts";
-import { type HashTask, roundsOf } from "./_internal/hash_task.ts";
-import { checkPassword } from "./_internal/password.ts";
-import { type Ending, HashCrew } from "./_internal/pool_crew.ts";
-import { HashItemError, HashPoolClosedError, HashWorkerError } from "./_internal/pool_errors.ts";
-import { hashEach, type Hashed } from "./_internal/pool_map.ts";
+import { serveIfWorker } from "./_internal/pool/hash_worker.ts";
+import { type HashTask, roundsOf } from "./_internal/pool/hash_task.ts";
+import { checkPassword } from "./_internal/password/password.ts";
+import { type Ending, HashCrew } from "./_internal/pool/crew.ts";
+import { HashItemError, HashPoolClosedError, HashWorkerError } from "./_internal/pool/errors.ts";
+import { hashEach, type Hashed } from "./_internal/pool/map.ts";
 import {
   type HashEngine,
   type HashMapOptions,
   type HashPoolOptions,
   resolvePoolOptions,
-} from "./_internal/pool_options.ts";
-import type { HashSettings } from "./_internal/hash_protocol.ts";
-import { assertFunction, assertPositiveInteger, describe } from "./_internal/validate.ts";
+} from "./_internal/pool/options.ts";
+import type { HashSettings } from "./_internal/pool/hash_protocol.ts";
+import { assertFunction, assertPositiveInteger, describe } from "./_internal/shared/validate.ts";
 import type { ScryptOptions } from "./workload.ts";
 
 export { HashItemError, HashPoolClosedError, HashWorkerError };

@@ -4,20 +4,20 @@
  * @module
  */
 import type { Sql } from "postgres";
-import type { Batch } from "./_internal/contract.ts";
-import type { AsyncBatcherOptions } from "./_internal/options.ts";
-import { copyMethod } from "./_internal/postgres_copy.ts";
-import { badRow, PostgresWriteError, withoutValues } from "./_internal/postgres_errors.ts";
+import type { Batch } from "./_internal/shared/contract.ts";
+import type { AsyncBatcherOptions } from "./_internal/batcher/options.ts";
+import { copyMethod } from "./_internal/postgres/copy.ts";
+import { badRow, PostgresWriteError, withoutValues } from "./_internal/postgres/errors.ts";
 import {
   type ConflictPlan,
   type Method,
   type RowOutcome,
   rowsMethod,
   unnestMethod,
-} from "./_internal/postgres_methods.ts";
-import { postgresOptions } from "./_internal/postgres_socket.ts";
-import { readTable, type Table } from "./_internal/postgres_table.ts";
-import { describe } from "./_internal/validate.ts";
+} from "./_internal/postgres/methods.ts";
+import { postgresOptions } from "./_internal/postgres/socket.ts";
+import { readTable, type Table } from "./_internal/postgres/table.ts";
+import { describe } from "./_internal/shared/validate.ts";
 
 export { postgresOptions, PostgresWriteError };
 export type { RowOutcome };
@@ -80,10 +80,10 @@ export interface PostgresWriter {
     & Required<
       Pick<
         AsyncBatcherOptions<Row>,
-        "maxItems" | "maxInFlight" | "idempotent" | "retry" | "isolate"
+        "maxItems" | "maxInFlight" | "idempotent" | "retry" | "bisect"
       >
     >
-    & Pick<AsyncBatcherOptions<Row>, "keyOf">
+    & Pick<AsyncBatcherOptions<Row>, "orderingKey">
   >;
   /**
    * Reads the table's columns and types from the catalogue, once, and finds what could not work. The
@@ -198,15 +198,15 @@ export function postgresWriter(sql: Sql, options: PostgresWriterOptions): Postgr
       maxInFlight: 4,
       idempotent: conflict !== undefined,
       retry: RETRY,
-      isolate: true,
-      keyOf: update && ((row: Row) => keyOf(row, target)),
+      bisect: true,
+      orderingKey: update && ((row: Row) => orderingKey(row, target)),
     },
     check: async () => void await prepare(),
   });
 }
 
 /** Two ways to write a key, as 7 and 07, are two keys here: which of them wins is left open. */
-function keyOf(row: Row, target: readonly string[]): string {
+function orderingKey(row: Row, target: readonly string[]): string {
   return target.map((name) => String(row?.[name])).join("\0");
 }
 

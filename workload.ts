@@ -8,10 +8,10 @@ import bcrypt from "bcryptjs";
 import type { Buffer } from "node:buffer";
 import { randomBytes, scrypt as scryptCallback, timingSafeEqual } from "node:crypto";
 import { promisify } from "node:util";
-import { checkPassword } from "./_internal/password.ts";
-import { letterStream } from "./_internal/random.ts";
-import { formatScrypt, parseScrypt, scryptMemory } from "./_internal/scrypt_format.ts";
-import { assertPositiveInteger, describe } from "./_internal/validate.ts";
+import { checkPassword } from "./_internal/password/password.ts";
+import { letterStream } from "./_internal/password/random.ts";
+import { formatScrypt, parseScrypt, scryptMemory } from "./_internal/password/scrypt_format.ts";
+import { assertPositiveInteger, describe } from "./_internal/shared/validate.ts";
 
 const scryptAsync = promisify(scryptCallback) as (
   password: string,

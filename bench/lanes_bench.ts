@@ -7,7 +7,7 @@
  *
  * At cost 4, to be quick: a hash of cost 8 takes 15.5 times as long.
  */
-import { BcryptLanes } from "../_internal/bcrypt_lanes.ts";
+import { BcryptLanes } from "../_internal/password/bcrypt_lanes.ts";
 
 /** It is divisible by every number of lanes. */
 const PASSWORDS = 840;

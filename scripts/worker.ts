@@ -79,7 +79,7 @@ async function work(
     onConflict: "skip",
     // A database that is down is waited for: the job is not to blame, and stays in hand.
     retryFor: Infinity,
-    maxDelay: 20,
+    linger: 20,
     onBatch: noteAttempt,
     onFind: noteAttempt,
   });

@@ -59,10 +59,10 @@ export async function save(
   sql: postgres.Sql,
   rows: Row[],
   options: PostgresWriterOptions,
-  isolate = true,
+  bisect = true,
 ): Promise<unknown[]> {
   const send = postgresWriter(sql, options);
-  await using batcher = new AsyncBatcher(send, { ...send.defaults, maxItems: 10_000, isolate });
+  await using batcher = new AsyncBatcher(send, { ...send.defaults, maxItems: 10_000, bisect });
   const results = await Promise.allSettled(rows.map((row) => batcher.add(row)));
   return results.map((result) => result.status === "fulfilled" ? result.value : result.reason);
 }

@@ -1,6 +1,6 @@
 import FakeTimers from "@sinonjs/fake-timers";
 import type { Batch, Send } from "../batcher.ts";
-import { nextTurn } from "../_internal/event_loop.ts";
+import { nextTurn } from "../_internal/shared/event_loop.ts";
 
 /** One call of a send function whose answer the test gives. */
 export interface Call<T, R> {

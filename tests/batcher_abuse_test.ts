@@ -20,8 +20,8 @@ Deno.test("AsyncBatcher refuses a number that is out of range", () => {
       "'maxBytes' must be a positive integer or Infinity: current value is 0",
     ],
     [
-      { maxDelay: Infinity },
-      "'maxDelay' must be a number of milliseconds from 0 to 2147483647: current value is Infinity",
+      { linger: Infinity },
+      "'linger' must be a number of milliseconds from 0 to 2147483647: current value is Infinity",
     ],
     [
       { timeout: 0 },
@@ -174,7 +174,7 @@ Deno.test("AsyncBatcher causes no unhandled rejection beside the items' own prom
   };
   globalThis.addEventListener("unhandledrejection", listener);
   try {
-    const options = { maxDelay: 1, timeout: 5 };
+    const options = { linger: 1, timeout: 5 };
     const failing = new AsyncBatcher<number>(() => Promise.reject(new Error("no")), options);
     await failing.push(1);
     const hanging = new AsyncBatcher<number>(() => new Promise(() => {}), options);

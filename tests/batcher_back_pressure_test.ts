@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertInstanceOf } from "@std/assert";
 import v8 from "node:v8";
 import vm from "node:vm";
-import { AsyncBatcher, PushedItemsError } from "../batcher.ts";
+import { AsyncBatcher, FlushError } from "../batcher.ts";
 import { ControlledSend, isPending, rejection, settle } from "./_helpers.ts";
 
 Deno.test("AsyncBatcher never has more than maxInFlight batches out", async () => {
@@ -97,7 +97,7 @@ Deno.test("AsyncBatcher lets the next one in where the first who waits is withdr
 
 Deno.test("AsyncBatcher sends a queue that is full although a batch would hold more", async () => {
   const { send, calls } = new ControlledSend<number>();
-  const batcher = new AsyncBatcher(send, { maxItems: 100, maxQueued: 2, maxDelay: 60_000 });
+  const batcher = new AsyncBatcher(send, { maxItems: 100, maxQueued: 2, linger: 60_000 });
   await batcher.push(1);
   await batcher.push(2);
   assertEquals(calls.map(({ items }) => items), [[1, 2]]);
@@ -177,11 +177,11 @@ Deno.test("AsyncBatcher.writable slows a stream down and closes the batcher with
 Deno.test("AsyncBatcher.writable rejects the pipe where items were not saved", async () => {
   const batcher = new AsyncBatcher<number>(() => Promise.reject(new Error("no")));
   const error = await rejection(ReadableStream.from([1]).pipeTo(batcher.writable));
-  assertInstanceOf(error, PushedItemsError);
+  assertInstanceOf(error, FlushError);
 });
 
 Deno.test("AsyncBatcher.writable aborts the batcher when the stream is aborted", async () => {
-  const batcher = new AsyncBatcher<number>(() => Promise.resolve(), { maxDelay: 60_000 });
+  const batcher = new AsyncBatcher<number>(() => Promise.resolve(), { linger: 60_000 });
   const source = new ReadableStream<number>({
     start(controller) {
       controller.enqueue(1);

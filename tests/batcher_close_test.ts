@@ -5,7 +5,7 @@ import {
   assertRejects,
   assertStrictEquals,
 } from "@std/assert";
-import { AsyncBatcher, PushedItemsError, UnknownOutcomeError, UnsentError } from "../batcher.ts";
+import { AsyncBatcher, FlushError, UnknownOutcomeError, UnsentError } from "../batcher.ts";
 import { ControlledSend, fakeClock, isPending, rejection, settle } from "./_helpers.ts";
 
 Deno.test("AsyncBatcher.close() sends more items than one batch holds", async () => {
@@ -14,7 +14,7 @@ Deno.test("AsyncBatcher.close() sends more items than one batch holds", async ()
   const batcher = new AsyncBatcher<number>(async (items) => void sizes.push(items.length), {
     maxItems: 3,
     maxInFlight: 1,
-    maxDelay: 60_000,
+    linger: 60_000,
     maxQueued: 100,
   });
   for (let i = 0; i < 8; i++) batcher.push(i);
@@ -88,7 +88,7 @@ Deno.test("AsyncBatcher.close() refuses what the send function adds meanwhile", 
   const refused: unknown[] = [];
   const batcher: AsyncBatcher<number> = new AsyncBatcher<number>(async (items) => {
     for (const item of items) refused.push(await rejection(batcher.add(item + 1)));
-  }, { maxDelay: 60_000 });
+  }, { linger: 60_000 });
   batcher.push(1);
   assertEquals(await batcher.close(), { added: 1, saved: 1, failed: 0, unknown: 0, unsent: 0 });
   assertInstanceOf(refused[0], UnsentError);
@@ -131,7 +131,7 @@ Deno.test("AsyncBatcher at the end of 'await using' throws the failures that nob
     await using batcher = new AsyncBatcher<number>(() => Promise.reject(new Error("no")));
     await batcher.push(1);
   })());
-  assertInstanceOf(error, PushedItemsError);
+  assertInstanceOf(error, FlushError);
   assertEquals(error.failures.map(({ item }) => item), [1]);
 });
 
@@ -164,7 +164,7 @@ Deno.test("AsyncBatcher.abort() settles every promise and reports each item", as
     assertInstanceOf(error, UnsentError);
     assertEquals([error.item, error.cause], [item, reason]);
   }
-  const failures = (await flushed as PushedItemsError).failures;
+  const failures = (await flushed as FlushError).failures;
   assertEquals(failures.map(({ item, outcome }) => [item, outcome]), [[3, "unsent"]]);
   await ready;
   assertStrictEquals(calls[0].batch.signal.reason, reason);
@@ -217,7 +217,7 @@ Deno.test("AsyncBatcher is aborted by its signal", async () => {
   const controller = new AbortController();
   const batcher = new AsyncBatcher<number>(() => Promise.resolve(), {
     signal: controller.signal,
-    maxDelay: 1000,
+    linger: 1000,
   });
   const added = rejection(batcher.add(1));
   const reason = new Error("shut down");

@@ -5,9 +5,9 @@ import { ControlledSend, isPending, rejection, settle } from "./_helpers.ts";
 
 const firstLetter = (item: string) => item[0];
 
-Deno.test("AsyncBatcher with keyOf holds an item back while its key is in flight, and lets others pass", async () => {
+Deno.test("AsyncBatcher with orderingKey holds an item back while its key is in flight, and lets others pass", async () => {
   const { send, calls } = new ControlledSend<string>();
-  const batcher = new AsyncBatcher(send, { keyOf: firstLetter, maxInFlight: 3 });
+  const batcher = new AsyncBatcher(send, { orderingKey: firstLetter, maxInFlight: 3 });
   batcher.push("a1");
   await settle();
   for (const item of ["a2", "b1", "a3"]) batcher.push(item);
@@ -22,10 +22,10 @@ Deno.test("AsyncBatcher with keyOf holds an item back while its key is in flight
   assertEquals((await batcher.close()).saved, 4);
 });
 
-Deno.test("AsyncBatcher with keyOf holds a key while its batch waits to be sent again", async () => {
+Deno.test("AsyncBatcher with orderingKey holds a key while its batch waits to be sent again", async () => {
   const { send, calls } = new ControlledSend<string>();
   const batcher = new AsyncBatcher(send, {
-    keyOf: firstLetter,
+    orderingKey: firstLetter,
     maxItems: 1,
     retry: { minDelay: 0 },
   });
@@ -42,9 +42,9 @@ Deno.test("AsyncBatcher with keyOf holds a key while its batch waits to be sent 
   await batcher.close();
 });
 
-Deno.test("AsyncBatcher.flush() with keyOf waits for an item that was held back", async () => {
+Deno.test("AsyncBatcher.flush() with orderingKey waits for an item that was held back", async () => {
   const { send, calls } = new ControlledSend<string>();
-  const batcher = new AsyncBatcher(send, { keyOf: firstLetter, maxDelay: 60_000 });
+  const batcher = new AsyncBatcher(send, { orderingKey: firstLetter, linger: 60_000 });
   batcher.push("a1");
   const first = batcher.flush();
   batcher.push("a2");
@@ -63,9 +63,9 @@ Deno.test("AsyncBatcher.flush() with keyOf waits for an item that was held back"
   await batcher.close();
 });
 
-Deno.test("AsyncBatcher with keyOf does not let those in who wait for room before those who have it", async () => {
+Deno.test("AsyncBatcher with orderingKey does not let those in who wait for room before those who have it", async () => {
   const { send, calls } = new ControlledSend<string>();
-  const batcher = new AsyncBatcher(send, { keyOf: firstLetter, maxQueued: 2, maxItems: 2 });
+  const batcher = new AsyncBatcher(send, { orderingKey: firstLetter, maxQueued: 2, maxItems: 2 });
   batcher.push("a1");
   await settle();
   batcher.push("a2");
@@ -81,9 +81,9 @@ Deno.test("AsyncBatcher with keyOf does not let those in who wait for room befor
   assertEquals((await batcher.close()).saved, 4);
 });
 
-Deno.test("AsyncBatcher.abort() with keyOf reports what was held back as unsent", async () => {
+Deno.test("AsyncBatcher.abort() with orderingKey reports what was held back as unsent", async () => {
   const { send } = new ControlledSend<string>();
-  const batcher = new AsyncBatcher(send, { keyOf: firstLetter });
+  const batcher = new AsyncBatcher(send, { orderingKey: firstLetter });
   const first = rejection(batcher.add("a1"));
   await settle();
   const second = rejection(batcher.add("a2"));
@@ -93,23 +93,23 @@ Deno.test("AsyncBatcher.abort() with keyOf reports what was held back as unsent"
   await Promise.all([first, second]);
 });
 
-Deno.test("AsyncBatcher.add() rejects where keyOf throws, and nothing is queued", async () => {
+Deno.test("AsyncBatcher.add() rejects where orderingKey throws, and nothing is queued", async () => {
   const broken = new Error("no key");
   const batcher = new AsyncBatcher<string>(() => Promise.resolve(), {
-    keyOf() {
+    orderingKey() {
       throw broken;
     },
   });
   assertEquals(await rejection(batcher.add("a")), broken);
   assertEquals((await batcher.close()).added, 0);
   assertThrows(
-    () => new AsyncBatcher<string>(() => Promise.resolve(), { keyOf: 1 as never }),
+    () => new AsyncBatcher<string>(() => Promise.resolve(), { orderingKey: 1 as never }),
     TypeError,
-    "Cannot create a batcher as 'keyOf' must be a function: current value is 1",
+    "Cannot create a batcher as 'orderingKey' must be a function: current value is 1",
   );
 });
 
-Deno.test("AsyncBatcher with keyOf never has a key in two batches, and keeps the order of each key", async () => {
+Deno.test("AsyncBatcher with orderingKey never has a key in two batches, and keeps the order of each key", async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.scheduler(),
@@ -118,7 +118,7 @@ Deno.test("AsyncBatcher with keyOf never has a key in two batches, and keeps the
         maxItems: fc.integer({ min: 1, max: 6 }),
         maxInFlight: fc.integer({ min: 1, max: 4 }),
         maxQueued: fc.integer({ min: 1, max: 20 }),
-        maxDelay: fc.constantFrom(0, 1),
+        linger: fc.constantFrom(0, 1),
       }),
       async (s, keys, limits) => {
         const out = new Set<number>();
@@ -131,7 +131,7 @@ Deno.test("AsyncBatcher with keyOf never has a key in two batches, and keeps the
           await s.schedule(Promise.resolve());
           for (const key of held) out.delete(key);
         };
-        const batcher = new AsyncBatcher(send, { ...limits, keyOf: ({ key }) => key });
+        const batcher = new AsyncBatcher(send, { ...limits, orderingKey: ({ key }) => key });
         const added = keys.map((key, n) => batcher.add({ key, n }));
         await s.waitFor(Promise.all(added));
         assertEquals((await batcher.close()).saved, keys.length);

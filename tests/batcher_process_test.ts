@@ -19,7 +19,7 @@ Deno.test({
   ignore,
   async fn() {
     const { code, stdout } = await run(`
-      const batcher = new AsyncBatcher(() => Promise.resolve(), { maxDelay: 5 });
+      const batcher = new AsyncBatcher(() => Promise.resolve(), { linger: 5 });
       await batcher.add(1);
       console.log("saved");
     `);
@@ -31,7 +31,7 @@ Deno.test({
   name: "AsyncBatcher does not let the process exit with items that are queued",
   ignore,
   async fn() {
-    for (const options of ["{}", "{ maxDelay: 50 }", "{ maxInFlight: 1, maxItems: 1 }"]) {
+    for (const options of ["{}", "{ linger: 50 }", "{ maxInFlight: 1, maxItems: 1 }"]) {
       const { code, stdout } = await run(`
         const batcher = new AsyncBatcher(async (items) => {
           await new Promise((resolve) => setTimeout(resolve, 10));

@@ -31,7 +31,7 @@ const limits = fc.record({
   maxItems: fc.integer({ min: 1, max: 8 }),
   maxInFlight: fc.integer({ min: 1, max: 3 }),
   maxQueued: fc.integer({ min: 1, max: 10 }),
-  maxDelay: fc.constantFrom(0, 1),
+  linger: fc.constantFrom(0, 1),
   retry: fc.constantFrom(false as const, { maxAttempts: 3, minDelay: 1 }, {
     maxAttempts: Infinity,
     minDelay: 1,
@@ -39,8 +39,8 @@ const limits = fc.record({
     deadline: 10,
   }),
   idempotent: fc.boolean(),
-  isolate: fc.boolean(),
-  keyOf: fc.constantFrom(undefined, (item: number) => item % 3),
+  bisect: fc.boolean(),
+  orderingKey: fc.constantFrom(undefined, (item: number) => item % 3),
 });
 
 function sum({ saved, failed, unknown, unsent }: Account): number {
@@ -125,8 +125,10 @@ Deno.test("AsyncBatcher settles every item exactly once and tells the truth, wha
         assertEquals([batcher.size, batcher.inFlight], [0, 0]);
         assert(sink.mostInFlight <= limits.maxInFlight, `${sink.mostInFlight} were in flight`);
         assertEquals(new Set(sink.sent).size, sink.sent.length, "an item was in two batches");
-        if (limits.maxInFlight === 1 && limits.keyOf === undefined) assert(isSorted(sink.sent));
-        if (limits.keyOf !== undefined) {
+        if (limits.maxInFlight === 1 && limits.orderingKey === undefined) {
+          assert(isSorted(sink.sent));
+        }
+        if (limits.orderingKey !== undefined) {
           for (const key of [0, 1, 2]) assert(isSorted(sink.sent.filter((one) => one % 3 === key)));
         }
         for (const [item, outcomes] of ends) {

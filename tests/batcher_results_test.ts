@@ -1,10 +1,5 @@
 import { assert, assertEquals, assertInstanceOf, assertStrictEquals } from "@std/assert";
-import {
-  AsyncBatcher,
-  type BatchReport,
-  PushedItemsError,
-  UnknownOutcomeError,
-} from "../batcher.ts";
+import { AsyncBatcher, type BatchReport, FlushError, UnknownOutcomeError } from "../batcher.ts";
 import { ControlledSend, isPending, rejection, settle } from "./_helpers.ts";
 
 Deno.test("AsyncBatcher.add() gives every caller its own result, after the batch has settled", async () => {
@@ -71,7 +66,7 @@ Deno.test("AsyncBatcher.flush() rejects with the failures of pushed items, each 
   );
   for (const item of [1, 2, 3]) await batcher.push(item);
   const error = await rejection(batcher.flush());
-  assertInstanceOf(error, PushedItemsError);
+  assertInstanceOf(error, FlushError);
   assertInstanceOf(error, AggregateError);
   assertEquals(error.message, "Cannot save 2 pushed items (2 failed); the first: odd");
   assertEquals(error.failures, [

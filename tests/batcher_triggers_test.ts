@@ -2,14 +2,14 @@ import { assert, assertEquals } from "@std/assert";
 import { AsyncBatcher } from "../batcher.ts";
 import { compute, ControlledSend, fakeClock, isPending, settle } from "./_helpers.ts";
 
-Deno.test("AsyncBatcher sends items that trickle in about every maxDelay", async () => {
+Deno.test("AsyncBatcher sends items that trickle in about every linger", async () => {
   using clock = fakeClock();
   const sentAt: number[] = [];
   const start = performance.now();
   const batcher = new AsyncBatcher<number>(
     // deno-lint-ignore require-await
     async () => void sentAt.push(performance.now() - start),
-    { maxDelay: 50 },
+    { linger: 50 },
   );
   for (let i = 0; i < 20; i++) {
     batcher.push(i);
@@ -19,10 +19,10 @@ Deno.test("AsyncBatcher sends items that trickle in about every maxDelay", async
   await batcher.close();
 });
 
-Deno.test("AsyncBatcher anchors maxDelay to the first item that a full batch left behind", async () => {
+Deno.test("AsyncBatcher anchors linger to the first item that a full batch left behind", async () => {
   using clock = fakeClock();
   const { send, calls } = new ControlledSend<string>();
-  const batcher = new AsyncBatcher(send, { maxDelay: 50, maxItems: 2 });
+  const batcher = new AsyncBatcher(send, { linger: 50, maxItems: 2 });
   batcher.push("a");
   await clock.tickAsync(40);
   batcher.push("b");
@@ -36,10 +36,10 @@ Deno.test("AsyncBatcher anchors maxDelay to the first item that a full batch lef
   await batcher.close();
 });
 
-Deno.test("AsyncBatcher counts the time that an item waited for a slot towards maxDelay", async () => {
+Deno.test("AsyncBatcher counts the time that an item waited for a slot towards linger", async () => {
   using clock = fakeClock();
   const { send, calls } = new ControlledSend<string>();
-  const batcher = new AsyncBatcher(send, { maxDelay: 50, maxItems: 2, maxInFlight: 1 });
+  const batcher = new AsyncBatcher(send, { linger: 50, maxItems: 2, maxInFlight: 1 });
   batcher.push("a");
   batcher.push("b");
   batcher.push("c");
@@ -56,7 +56,7 @@ Deno.test("AsyncBatcher counts the time that an item waited for a slot towards m
 Deno.test("AsyncBatcher sends a full batch at once, and its timer is gone", () => {
   using clock = fakeClock();
   const { send, calls } = new ControlledSend<number>();
-  const batcher = new AsyncBatcher(send, { maxDelay: 1000, maxItems: 3 });
+  const batcher = new AsyncBatcher(send, { linger: 1000, maxItems: 3 });
   batcher.push(1);
   batcher.push(2);
   assertEquals([calls.length, clock.countTimers()], [0, 1]);
@@ -70,7 +70,7 @@ Deno.test("AsyncBatcher sends a full batch at once, and its timer is gone", () =
 Deno.test("AsyncBatcher sends a batch that holds maxBytes at once", () => {
   const controlled = new ControlledSend<string>();
   const batcher = new AsyncBatcher(controlled.send, {
-    maxDelay: 1000,
+    linger: 1000,
     maxBytes: 10,
     sizeOf: (item) => item.length,
   });
@@ -113,12 +113,12 @@ Deno.test("AsyncBatcher with no delay lets the queue grow into the next batch wh
   await batcher.close();
 });
 
-Deno.test("AsyncBatcher.flush() does not wait for maxDelay", async () => {
+Deno.test("AsyncBatcher.flush() does not wait for linger", async () => {
   const batches: number[][] = [];
   await using batcher = new AsyncBatcher<number>(
     // deno-lint-ignore require-await
     async (items) => void batches.push([...items]),
-    { maxDelay: 1_000_000 },
+    { linger: 1_000_000 },
   );
   batcher.push(1);
   batcher.push(2);
@@ -128,7 +128,7 @@ Deno.test("AsyncBatcher.flush() does not wait for maxDelay", async () => {
 
 Deno.test("AsyncBatcher.add() sends what is due although the event loop is blocked", async () => {
   const controlled = new ControlledSend<number>();
-  const batcher = new AsyncBatcher(controlled.send, { maxDelay: 10, maxInFlight: 100 });
+  const batcher = new AsyncBatcher(controlled.send, { linger: 10, maxInFlight: 100 });
   const added: Promise<void>[] = [];
   for (let i = 0; i < 20; i++) {
     compute(5);
@@ -195,7 +195,7 @@ Deno.test("AsyncBatcher.push() does not give the event loop a turn when it has j
 
 Deno.test("AsyncBatcher holds no timer when it is idle", async () => {
   using clock = fakeClock();
-  const batcher = new AsyncBatcher<number>(() => Promise.resolve(), { maxDelay: 10, maxItems: 2 });
+  const batcher = new AsyncBatcher<number>(() => Promise.resolve(), { linger: 10, maxItems: 2 });
   assertEquals(clock.countTimers(), 0);
   const added = [1, 2, 3].map((item) => batcher.add(item));
   await clock.tickAsync(10);
@@ -209,7 +209,7 @@ Deno.test("AsyncBatcher takes no notice of a wall clock that steps back", async 
   const batches: number[][] = [];
   // deno-lint-ignore require-await
   const batcher = new AsyncBatcher<number>(async (items) => void batches.push([...items]), {
-    maxDelay: 5,
+    linger: 5,
   });
   const first = batcher.add(1);
   clock.setSystemTime(new Date("2001-01-01"));
@@ -230,7 +230,7 @@ Deno.test("AsyncBatcher takes the longest delay that a timer can keep", () => {
   }) as typeof setTimeout;
   try {
     clock.tick(0.1);
-    const batcher = new AsyncBatcher<number>(() => Promise.resolve(), { maxDelay: 2 ** 31 - 1 });
+    const batcher = new AsyncBatcher<number>(() => Promise.resolve(), { linger: 2 ** 31 - 1 });
     batcher.push(1);
     assert(delays[0] <= 2 ** 31 - 1, `the timer was set to ${delays[0]} ms`);
     return batcher.abort().then(() => {});

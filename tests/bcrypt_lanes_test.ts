@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import bcrypt from "bcryptjs";
 import * as fc from "fast-check";
-import { parseBcrypt } from "../_internal/bcrypt_format.ts";
-import { BcryptLanes, type LaneInput, MAX_LANES } from "../_internal/bcrypt_lanes.ts";
+import { parseBcrypt } from "../_internal/password/bcrypt_format.ts";
+import { BcryptLanes, type LaneInput, MAX_LANES } from "../_internal/password/bcrypt_lanes.ts";
 
 /** What jBCrypt, OpenBSD, crypt_blowfish and passlib publish, of passwords that are text. */
 const LETTERS = "abcdefghijklmnopqrstuvwxyz";

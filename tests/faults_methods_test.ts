@@ -166,7 +166,7 @@ for (
 }
 
 proxyTest(
-  "postgresWriter() isolates rows that a COPY has refused, where another one waits",
+  "postgresWriter() bisects rows that a COPY has refused, where another one waits",
   async (lines) => {
     const { sql, via, connect } = lines;
     await sql.unsafe(WITH_KEY);

@@ -8,7 +8,7 @@ import {
 import FakeTimers from "@sinonjs/fake-timers";
 import v8 from "node:v8";
 import vm from "node:vm";
-import { HashCrew } from "../_internal/pool_crew.ts";
+import { HashCrew } from "../_internal/pool/crew.ts";
 import { HashPoolClosedError } from "../hash_pool.ts";
 import { isPending, rejection, settle } from "./_helpers.ts";
 import { FakeWorkers } from "./fixtures/hash_pool_fake_worker.ts";

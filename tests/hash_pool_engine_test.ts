@@ -6,7 +6,7 @@ import {
   assertStrictEquals,
 } from "@std/assert";
 import bcrypt from "bcryptjs";
-import type { FromWorker, JobResult } from "../_internal/hash_protocol.ts";
+import type { FromWorker, JobResult } from "../_internal/pool/hash_protocol.ts";
 import { type HashEngine, HashPool, HashWorkerError } from "../hash_pool.ts";
 import { rejection, settle } from "./_helpers.ts";
 import { FakeWorkers } from "./fixtures/hash_pool_fake_worker.ts";

@@ -8,7 +8,7 @@ import {
   assertStrictEquals,
 } from "@std/assert";
 import * as fc from "fast-check";
-import type { FromWorker } from "../_internal/hash_protocol.ts";
+import type { FromWorker } from "../_internal/pool/hash_protocol.ts";
 import { HashPool, HashPoolClosedError, HashWorkerError } from "../hash_pool.ts";
 import { hashPassword, randomPassword, verifyPassword } from "../workload.ts";
 import { rejection } from "./_helpers.ts";

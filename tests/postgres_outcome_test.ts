@@ -90,6 +90,6 @@ Deno.test("PostgresWriteError says what a code means for the rows", () => {
     const error = new PostgresWriteError(code, "no");
     assertInstanceOf(error, OutcomeError);
     assertEquals([error.outcome, error.retryable], [outcome, retryable], code);
-    assertEquals(error.isolable, /^2[23]/.test(code), code);
+    assertEquals(error.bisectable, /^2[23]/.test(code), code);
   }
 });

@@ -8,13 +8,13 @@ import * as workload from "../workload.ts";
 Deno.test("mod.ts exports these names and no others", () => {
   assertEquals(Object.keys(burst).sort(), [
     "AsyncBatcher",
+    "FlushError",
     "HashItemError",
     "HashPool",
     "HashPoolClosedError",
     "HashWorkerError",
     "OutcomeError",
     "PostgresWriteError",
-    "PushedItemsError",
     "UnknownOutcomeError",
     "UnsentError",
     "calibrate",

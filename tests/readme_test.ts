@@ -52,7 +52,7 @@ Deno.test({
   ignore: !allowed,
   async fn() {
     const text = await readme();
-    const source = await Deno.readTextFile(new URL("_internal/options.ts", ROOT));
+    const source = await Deno.readTextFile(new URL("_internal/batcher/options.ts", ROOT));
     const [, body] = /interface AsyncBatcherOptions<T> \{([\s\S]*?)\n\}/.exec(source)!;
     const names = [...body.matchAll(/^ {2}(\w+)\?:/gm)].map(([, name]) => name);
     assertEquals(names.length > 10, true);

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { retryPolicy } from "../_internal/retry.ts";
+import { retryPolicy } from "../_internal/batcher/retry.ts";
 
 Deno.test("retryPolicy() draws each pause between 0 and a bound that doubles up to the cap", () => {
   const { delayAfter } = retryPolicy({ minDelay: 100, maxDelay: 1000, maxAttempts: Infinity });
@@ -49,5 +49,5 @@ Deno.test("retryPolicy() by default does not retry a TypeError or what says that
   assertEquals(isRetryable(new TypeError("misused")), false);
   assertEquals(isRetryable(Object.assign(new Error("no"), { retryable: false })), false);
   assertEquals(isRetryable(Object.assign(new TypeError("fetch"), { retryable: true })), true);
-  assertEquals(isRetryable(Object.assign(new Error("bad item"), { isolable: true })), false);
+  assertEquals(isRetryable(Object.assign(new Error("bad item"), { bisectable: true })), false);
 });

@@ -1,41 +1,45 @@
 import { assert, assertEquals } from "@std/assert";
 import type { HashPool } from "../hash_pool.ts";
-import { Admission } from "../scripts/serve/admission.ts";
+import { ConcurrencyLimit } from "../scripts/serve/concurrency_limit.ts";
 import type { Asked } from "../scripts/serve/http_server.ts";
 import type { Metrics } from "../scripts/serve/metrics.ts";
 import { Service } from "../scripts/serve/service.ts";
 import type { Users } from "../scripts/serve/users.ts";
 import { isPending } from "./_helpers.ts";
 
-Deno.test("Admission.retryAfter is what is in hand at the speed of late", () => {
+Deno.test("ConcurrencyLimit.retryAfter is what is in hand at the speed of late", () => {
   let now = 0;
-  const admission = new Admission(100, () => now);
-  assertEquals(admission.retryAfter, 1);
-  const all = Array.from({ length: 20 }, () => admission.enter());
+  const concurrencyLimit = new ConcurrencyLimit(100, () => now);
+  assertEquals(concurrencyLimit.retryAfter, 1);
+  const all = Array.from({ length: 20 }, () => concurrencyLimit.enter());
   for (const one of all.splice(0, 10)) {
     now += 500;
     one[Symbol.dispose]();
   }
-  assertEquals([admission.inHand, admission.retryAfter], [10, 5]);
+  assertEquals([concurrencyLimit.inHand, concurrencyLimit.retryAfter], [10, 5]);
   for (const one of all) {
     now += 60_000;
     one[Symbol.dispose]();
   }
-  const more = Array.from({ length: 100 }, () => admission.enter());
-  assertEquals([more.length, admission.hasRoom, admission.retryAfter], [100, false, 60]);
+  const more = Array.from({ length: 100 }, () => concurrencyLimit.enter());
+  assertEquals([more.length, concurrencyLimit.hasRoom, concurrencyLimit.retryAfter], [
+    100,
+    false,
+    60,
+  ]);
 });
 
-Deno.test("Admission does not count the time in which there is nothing to do", () => {
+Deno.test("ConcurrencyLimit does not count the time in which there is nothing to do", () => {
   let now = 0;
-  const admission = new Admission(10, () => now);
+  const concurrencyLimit = new ConcurrencyLimit(10, () => now);
   for (let i = 0; i < 5; i++) {
     now += 1_000_000;
-    const one = admission.enter();
+    const one = concurrencyLimit.enter();
     now += 10;
     one[Symbol.dispose]();
   }
-  for (let i = 0; i < 10; i++) admission.enter();
-  assertEquals(admission.retryAfter, 1);
+  for (let i = 0; i < 10; i++) concurrencyLimit.enter();
+  assertEquals(concurrencyLimit.retryAfter, 1);
 });
 
 const metrics = { noteResponse() {} } as unknown as Metrics;
@@ -63,8 +67,15 @@ Deno.test("Service verifies against a hash of the same cost where there is no us
   } as unknown as HashPool;
   const hashes: Record<string, string> = { "ann@b": "$2b$04$ann", "old@b": "x" };
   const users = { hashOf: (email: string) => Promise.resolve(hashes[email]) } as unknown as Users;
-  const admission = new Admission(1);
-  const service = await Service.create({ users, pool, admission, metrics, maxBody: 99, log() {} });
+  const concurrencyLimit = new ConcurrencyLimit(1);
+  const service = await Service.create({
+    users,
+    pool,
+    concurrencyLimit,
+    metrics,
+    maxBody: 99,
+    log() {},
+  });
   const statuses = [];
   for (const email of ["ann@b", "nobody@b", "old@b", "\0"]) {
     const { status } = await service.answer(ask("/sessions", { email, password: "p" }));
@@ -84,7 +95,7 @@ Deno.test("Service has one question on its way to the database, however many ask
     users,
     pool,
     metrics,
-    admission: new Admission(1),
+    concurrencyLimit: new ConcurrencyLimit(1),
     maxBody: 99,
     log: (sentence) => logged.push(sentence),
   });

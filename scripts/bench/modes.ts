@@ -1,6 +1,6 @@
 import { AsyncBatcher } from "../../batcher.ts";
 import type { PostgresWriter } from "../../postgres.ts";
-import { atEndOfTurn, nextTurn } from "../../_internal/event_loop.ts";
+import { atEndOfTurn, nextTurn } from "../../_internal/shared/event_loop.ts";
 
 /** A row of the table that the benchmark fills. */
 export interface Saved {
@@ -89,7 +89,7 @@ export const MODES: readonly Mode[] = [
     async run({ count, batchSize, hash, insert }) {
       await using batcher = new AsyncBatcher<Saved>(
         async (rows) => void await Promise.all(rows.map(insert)),
-        { maxItems: batchSize, maxDelay: NEVER },
+        { maxItems: batchSize, linger: NEVER },
       );
       for (let id = 0; id < count; id++) {
         await batcher.push({ id, hash: hash(id) });
@@ -157,7 +157,7 @@ function startBurst(
   const batcher = new AsyncBatcher(send, {
     ...send.defaults,
     maxItems: batchSize,
-    maxDelay: LINGER,
+    linger: LINGER,
     onBatch({ outcome }) {
       broken ||= outcome !== "saved";
     },

@@ -1,4 +1,4 @@
-import { checkPassword } from "../../_internal/password.ts";
+import { checkPassword } from "../../_internal/password/password.ts";
 import { randomPassword } from "../../workload.ts";
 import { whyUnreadable } from "../cli/files.ts";
 import { ScriptError } from "../cli/run.ts";

@@ -1,4 +1,4 @@
-import type { FromWorker, ToWorker } from "../../_internal/hash_protocol.ts";
+import type { FromWorker, ToWorker } from "../../_internal/pool/hash_protocol.ts";
 
 /** From when to when a hash was made, in milliseconds of this thread's monotonic clock. */
 export type Span = readonly [start: number, end: number];

@@ -1,4 +1,4 @@
-import { BcryptLanes, MAX_LANES } from "../../_internal/bcrypt_lanes.ts";
+import { BcryptLanes, MAX_LANES } from "../../_internal/password/bcrypt_lanes.ts";
 import { hashPasswordSync } from "../../workload.ts";
 
 /** Hashes passwords, one thread's work. */

@@ -1,4 +1,4 @@
-import { checkPassword } from "../../_internal/password.ts";
+import { checkPassword } from "../../_internal/password/password.ts";
 
 /** A row of the input that can be used, as far as one sees without the database. */
 export interface InputRow {

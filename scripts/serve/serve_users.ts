@@ -2,7 +2,7 @@ import { HashPool } from "../../hash_pool.ts";
 import { helpText, parseFlags } from "../cli/flags.ts";
 import type { Database } from "../database/connect.ts";
 import { databaseFromFlags } from "../database/from_flags.ts";
-import { Admission } from "./admission.ts";
+import { ConcurrencyLimit } from "./concurrency_limit.ts";
 import { checkFlags, FLAGS, maxQueued, USAGE, type Values } from "./flags.ts";
 import { listen } from "./http_server.ts";
 import { Metrics } from "./metrics.ts";
@@ -46,7 +46,7 @@ async function serve(
 ): Promise<void> {
   const { table, host, port } = flags;
   const max = maxQueued(flags);
-  const admission = new Admission(max);
+  const concurrencyLimit = new ConcurrencyLimit(max);
   await using users = await openUsers(database.sql, {
     table,
     // What is new has no table yet.
@@ -60,13 +60,13 @@ async function serve(
     requests: {
       max,
       get inHand() {
-        return admission.inHand;
+        return concurrencyLimit.inHand;
       },
     },
   });
   const log = (sentence: string) => console.error(`${new Date().toISOString()} ${sentence}`);
   const maxBody = flags["max-body"];
-  const service = await Service.create({ users, pool, admission, metrics, maxBody, log });
+  const service = await Service.create({ users, pool, concurrencyLimit, metrics, maxBody, log });
   const server = await listen({
     host,
     port,

@@ -2,7 +2,7 @@ import { type HashPool, HashPoolClosedError, HashWorkerError } from "../../hash_
 import { randomPassword } from "../../workload.ts";
 import { UnknownOutcomeError } from "../../batcher.ts";
 import { PostgresWriteError } from "../../postgres.ts";
-import type { Admission } from "./admission.ts";
+import type { ConcurrencyLimit } from "./concurrency_limit.ts";
 import { checkNewUser, type Credentials, readCredentials, Refusal } from "./credentials.ts";
 import type { Answer, Asked } from "./http_server.ts";
 import type { Metrics } from "./metrics.ts";
@@ -12,7 +12,7 @@ import type { Users } from "./users.ts";
 export interface ServiceParts {
   readonly users: Users;
   readonly pool: Pick<HashPool, "hash" | "verify">;
-  readonly admission: Admission;
+  readonly concurrencyLimit: ConcurrencyLimit;
   readonly metrics: Metrics;
   /** Most bytes of a body. */
   readonly maxBody: number;
@@ -87,11 +87,11 @@ export class Service {
     asked: Asked,
     work: (credentials: Credentials) => Promise<Answer>,
   ): Promise<Answer> {
-    const { admission, maxBody } = this.#parts;
-    if (!admission.hasRoom) return this.#full();
+    const { concurrencyLimit, maxBody } = this.#parts;
+    if (!concurrencyLimit.hasRoom) return this.#full();
     const credentials = await readCredentials(asked, maxBody);
-    if (!admission.hasRoom) return this.#full();
-    using _ = admission.enter();
+    if (!concurrencyLimit.hasRoom) return this.#full();
+    using _ = concurrencyLimit.enter();
     return await work(credentials);
   }
 
@@ -170,7 +170,7 @@ export class Service {
 
   #later(error: string): Answer {
     return refused(503, error, {
-      headers: { "retry-after": `${this.#parts.admission.retryAfter}` },
+      headers: { "retry-after": `${this.#parts.concurrencyLimit.retryAfter}` },
     });
   }
 

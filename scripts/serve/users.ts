@@ -1,8 +1,8 @@
 import type { Sql } from "postgres";
 import { AsyncBatcher, type BatchReport } from "../../batcher.ts";
-import { withoutValues } from "../../_internal/postgres_errors.ts";
-import type { Table } from "../../_internal/postgres_table.ts";
-import { textArray } from "../../_internal/postgres_text.ts";
+import { withoutValues } from "../../_internal/postgres/errors.ts";
+import type { Table } from "../../_internal/postgres/table.ts";
+import { textArray } from "../../_internal/postgres/text.ts";
 import { tableStore } from "../table/store.ts";
 import { prepareTable } from "../table/table.ts";
 import type { Verdict } from "../table/verdict.ts";
@@ -57,7 +57,7 @@ export async function openUsers(
     target,
     table,
     onConflict: "skip",
-    maxDelay: 0,
+    linger: 0,
     timeout: TIMEOUT,
     retryFor: RETRY_FOR,
     onBatch,

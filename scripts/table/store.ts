@@ -1,9 +1,9 @@
 import type { Sql } from "postgres";
 import { AsyncBatcher, type Batch, type BatchReport, UnsentError } from "../../batcher.ts";
 import { PostgresWriteError, postgresWriter, type Row, type RowOutcome } from "../../postgres.ts";
-import { withoutValues } from "../../_internal/postgres_errors.ts";
-import type { Table } from "../../_internal/postgres_table.ts";
-import { textArray } from "../../_internal/postgres_text.ts";
+import { withoutValues } from "../../_internal/postgres/errors.ts";
+import type { Table } from "../../_internal/postgres/table.ts";
+import { textArray } from "../../_internal/postgres/text.ts";
 import type { Target } from "./table.ts";
 import type { Ending, Verdict } from "./verdict.ts";
 
@@ -51,7 +51,7 @@ export interface TableStoreOptions {
    *
    * @default {50}
    */
-  readonly maxDelay?: number;
+  readonly linger?: number;
   /**
    * How long, in milliseconds, an attempt may take.
    *
@@ -68,7 +68,7 @@ export interface TableStoreOptions {
  * For a job. Nobody waits for a single one of its hashes, and the server needs the processor that it
  * is spared for every burst that is not sent.
  */
-const MAX_DELAY = 50;
+const LINGER = 50;
 
 const ENDINGS: Record<RowOutcome, Ending> = {
   inserted: "saved",
@@ -78,18 +78,18 @@ const ENDINGS: Record<RowOutcome, Ending> = {
 
 /** A table in PostgreSQL. */
 export function tableStore(sql: Sql, options: TableStoreOptions): Store {
-  const { target, retryFor, maxDelay = MAX_DELAY, timeout, onBatch, onFind } = options;
+  const { target, retryFor, linger = LINGER, timeout, onBatch, onFind } = options;
   const { send, defaults } = rowSender(sql, options);
   const retry = { ...defaults.retry, deadline: retryFor };
   const ids = new AsyncBatcher(idFinder(sql, options.table), {
     maxInFlight: 1,
     idempotent: true,
-    isolate: true,
+    bisect: true,
     timeout,
     retry,
     onBatch: onFind,
   });
-  const rows = new AsyncBatcher(send, { ...defaults, maxDelay, timeout, retry, onBatch });
+  const rows = new AsyncBatcher(send, { ...defaults, linger, timeout, retry, onBatch });
   return {
     get queued() {
       return rows.size;
@@ -225,5 +225,5 @@ function rowSender(sql: Sql, { target, table, onConflict }: TableStoreOptions) {
 
 /** Whether the server, or the check before it, refused this row and would take others. */
 function isAboutRow(error: unknown): error is PostgresWriteError {
-  return error instanceof PostgresWriteError && error.isolable;
+  return error instanceof PostgresWriteError && error.bisectable;
 }

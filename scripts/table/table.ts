@@ -1,7 +1,7 @@
 import type { Sql } from "postgres";
 import { PostgresWriteError } from "../../postgres.ts";
-import { type Column, readTable, type Table } from "../../_internal/postgres_table.ts";
-import { textArray } from "../../_internal/postgres_text.ts";
+import { type Column, readTable, type Table } from "../../_internal/postgres/table.ts";
+import { textArray } from "../../_internal/postgres/text.ts";
 import { ScriptError } from "../cli/run.ts";
 
 /** The table that takes the hashes, and its columns. */

@@ -1,10 +1,10 @@
-import { atEndOfTurn } from "./event_loop.ts";
+import { atEndOfTurn } from "../shared/event_loop.ts";
 import type { JobResult } from "./hash_protocol.ts";
 import type { HashRequest, HashTask } from "./hash_task.ts";
-import { HashWorkerError } from "./pool_errors.ts";
-import { PoolWorker, type WorkerEvents, type WorkerSettings } from "./pool_worker.ts";
-import { Entry, Queue } from "./queue.ts";
-import { Withdrawals } from "./withdrawals.ts";
+import { HashWorkerError } from "./errors.ts";
+import { PoolWorker, type WorkerEvents, type WorkerSettings } from "./worker.ts";
+import { Entry, Queue } from "../shared/queue.ts";
+import { AbortRegistry } from "../shared/abort_registry.ts";
 
 /**
  * Most work in one message to a worker, in rounds of bcrypt and for each of its lanes: as many hashes
@@ -32,7 +32,7 @@ export class HashCrew implements WorkerEvents {
   readonly #max: number;
   readonly #settings: WorkerSettings;
   readonly #queue = new Queue<HashRequest, string | boolean>(Infinity);
-  readonly #withdrawals = new Withdrawals<HashRequest, string | boolean>(
+  readonly #abortRegistry = new AbortRegistry<HashRequest, string | boolean>(
     (task, reason) => this.withdraw(task, reason),
   );
   /** Those that have answered last come last. */
@@ -69,7 +69,7 @@ export class HashCrew implements WorkerEvents {
     const request = { password, hash, rounds, settled: false, retried: false };
     const task: HashTask = new Entry(request, Math.min(rounds, GROUP_ROUNDS), 0, resolve, reject);
     this.#queue.append(task);
-    if (signal !== undefined) this.#withdrawals.watch(task, signal);
+    if (signal !== undefined) this.#abortRegistry.watch(task, signal);
     if (this.#unsettled++ === 0) this.#keepAlive(true);
     if (!this.#scheduled) {
       // What is added in one go is dealt out together: also what `map()` reads, an item for each
@@ -243,7 +243,7 @@ export class HashCrew implements WorkerEvents {
   }
 
   #settled(task: HashTask): void {
-    this.#withdrawals.forget(task);
+    this.#abortRegistry.forget(task);
     task.item.settled = true;
     task.item.password = "";
     if (--this.#unsettled > 0) return;

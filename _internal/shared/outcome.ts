@@ -29,7 +29,7 @@ export class OutcomeError extends Error {
   /** Whether the same items may be saved another time; `undefined` where it does not say. */
   readonly retryable: boolean | undefined;
   /** Whether it is about single items of the batch; `undefined` where it does not say. */
-  readonly isolable: boolean | undefined;
+  readonly bisectable: boolean | undefined;
 
   /**
    * Constructs an error.
@@ -47,7 +47,7 @@ export class OutcomeError extends Error {
     this.name = "OutcomeError";
     this.outcome = outcome;
     this.retryable = options?.retryable;
-    this.isolable = options?.isolable;
+    this.bisectable = options?.bisectable;
   }
 }
 
@@ -56,7 +56,7 @@ export interface OutcomeErrorOptions extends ErrorOptions {
   /** Whether the same items may be saved another time. */
   retryable?: boolean;
   /** Whether it is about single items, so that others of the same batch may be saved. */
-  isolable?: boolean;
+  bisectable?: boolean;
 }
 
 /**
@@ -152,21 +152,21 @@ export interface Failure<T> {
  *
  * @example Which items, and why
  * ```ts
- * import { AsyncBatcher, PushedItemsError } from "@burst/batcher";
+ * import { AsyncBatcher, FlushError } from "@burst/batcher";
  *
  * const batcher = new AsyncBatcher<number>(async (items) =>
  *   items.map((item) => item === 2 ? new Error("two is taken") : undefined) as Error[]
  * );
  * for (const item of [1, 2, 3]) await batcher.push(item);
  * const error = await batcher.flush().catch((error) => error);
- * if (error instanceof PushedItemsError) {
+ * if (error instanceof FlushError) {
  *   for (const { item, outcome, error: why } of error.failures) console.log(item, outcome, why);
  * }
  * ```
  *
  * @typeParam T The type of the items.
  */
-export class PushedItemsError<T = unknown> extends AggregateError {
+export class FlushError<T = unknown> extends AggregateError {
   /** The items, in the order in which they ended. */
   readonly failures: readonly Failure<T>[];
 
@@ -189,7 +189,7 @@ export class PushedItemsError<T = unknown> extends AggregateError {
         counts.map(({ text }) => text).join(", ")
       }); the first: ${first instanceof Error ? first.message : String(first)}`,
     );
-    this.name = "PushedItemsError";
+    this.name = "FlushError";
     this.failures = failures;
   }
 }

@@ -4,20 +4,20 @@ import { AsyncBatcher, type BatchReport, OutcomeError, type Send } from "../batc
 import { ControlledSend, rejection, settle } from "./_helpers.ts";
 
 class Refusal extends Error {
-  constructor(readonly isolable: boolean | undefined, readonly bad: readonly number[]) {
+  constructor(readonly bisectable: boolean | undefined, readonly bad: readonly number[]) {
     super(`refused because of ${bad}`);
   }
 }
 
 /** Refuses a batch that holds a bad item, as a database does that saves all of a batch or nothing. */
-function atomicSend(isBad: (item: number) => boolean, isolable: boolean | "not said" = true) {
+function atomicSend(isBad: (item: number) => boolean, bisectable: boolean | "not said" = true) {
   const batches: number[][] = [];
   const saved: number[] = [];
   // deno-lint-ignore require-await
   const send: Send<number> = async (items) => {
     batches.push([...items]);
     const bad = items.filter(isBad);
-    if (bad.length > 0) throw new Refusal(isolable === "not said" ? undefined : isolable, bad);
+    if (bad.length > 0) throw new Refusal(bisectable === "not said" ? undefined : bisectable, bad);
     saved.push(...items);
   };
   return { send, batches, saved };
@@ -27,9 +27,9 @@ function range(n: number): number[] {
   return Array.from({ length: n }, (_, i) => i);
 }
 
-Deno.test("AsyncBatcher with isolate saves all but the bad item, which gets its own error", async () => {
+Deno.test("AsyncBatcher with bisect saves all but the bad item, which gets its own error", async () => {
   const { send, saved } = atomicSend((item) => item === 5);
-  const batcher = new AsyncBatcher(send, { isolate: true });
+  const batcher = new AsyncBatcher(send, { bisect: true });
   const ends = await Promise.allSettled(range(8).map((item) => batcher.add(item)));
   assertEquals(ends.map(({ status }) => status === "rejected"), range(8).map((i) => i === 5));
   assertEquals((ends[5] as PromiseRejectedResult).reason.bad, [5]);
@@ -37,12 +37,12 @@ Deno.test("AsyncBatcher with isolate saves all but the bad item, which gets its 
   assertEquals(await batcher.close(), { added: 8, saved: 7, failed: 1, unknown: 0, unsent: 0 });
 });
 
-Deno.test("AsyncBatcher with isolate finds one bad item among n in O(log n) calls", async () => {
+Deno.test("AsyncBatcher with bisect finds one bad item among n in O(log n) calls", async () => {
   for (const n of [2, 3, 100, 500, 1024]) {
     let most = 0;
     for (const bad of new Set([0, 1, n >> 1, n - 2, n - 1])) {
       const { send, batches, saved } = atomicSend((item) => item === bad);
-      const batcher = new AsyncBatcher(send, { isolate: true, maxItems: n });
+      const batcher = new AsyncBatcher(send, { bisect: true, maxItems: n });
       for (const item of range(n)) batcher.push(item);
       const { failures = [] } = await batcher.close();
       assertEquals(failures.map(({ item }) => item), [bad]);
@@ -53,15 +53,15 @@ Deno.test("AsyncBatcher with isolate finds one bad item among n in O(log n) call
   }
 });
 
-Deno.test("AsyncBatcher with isolate does not send a half that must hold the bad item", async () => {
+Deno.test("AsyncBatcher with bisect does not send a half that must hold the bad item", async () => {
   const { send, batches } = atomicSend((item) => item === 7);
-  const batcher = new AsyncBatcher(send, { isolate: true });
+  const batcher = new AsyncBatcher(send, { bisect: true });
   for (const item of range(8)) batcher.push(item);
   await batcher.close();
   assertEquals(batches, [range(8), [0, 1, 2, 3], [4, 5], [6], [7]]);
 });
 
-Deno.test("AsyncBatcher with isolate saves every good item and refuses every bad one", async () => {
+Deno.test("AsyncBatcher with bisect saves every good item and refuses every bad one", async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(fc.boolean(), { minLength: 1, maxLength: 60 }),
@@ -69,7 +69,7 @@ Deno.test("AsyncBatcher with isolate saves every good item and refuses every bad
       fc.integer({ min: 1, max: 3 }),
       async (bad, maxItems, maxInFlight) => {
         const { send, saved } = atomicSend((item) => bad[item]);
-        const batcher = new AsyncBatcher(send, { isolate: true, maxItems, maxInFlight });
+        const batcher = new AsyncBatcher(send, { bisect: true, maxItems, maxInFlight });
         const errors = await Promise.all(
           bad.map((_, item) => batcher.add(item).then(() => undefined, (error) => error.bad)),
         );
@@ -81,7 +81,7 @@ Deno.test("AsyncBatcher with isolate saves every good item and refuses every bad
   );
 });
 
-Deno.test("AsyncBatcher without isolate lets the whole batch fail", async () => {
+Deno.test("AsyncBatcher without bisect lets the whole batch fail", async () => {
   const { send, batches } = atomicSend((item) => item === 1);
   const batcher = new AsyncBatcher(send);
   for (const item of range(4)) batcher.push(item);
@@ -89,7 +89,7 @@ Deno.test("AsyncBatcher without isolate lets the whole batch fail", async () => 
   assertEquals(batches.length, 1);
 });
 
-Deno.test("AsyncBatcher with isolate does not split what was not refused because of its data", async () => {
+Deno.test("AsyncBatcher with bisect does not split what was not refused because of its data", async () => {
   const errors = [
     new Refusal(false, []),
     new TypeError("fetch failed"),
@@ -99,7 +99,7 @@ Deno.test("AsyncBatcher with isolate does not split what was not refused because
   for (const error of errors) {
     let calls = 0;
     const batcher = new AsyncBatcher<number>(() => (calls++, Promise.reject(error)), {
-      isolate: true,
+      bisect: true,
     });
     const ends = await Promise.all(range(4).map((item) => rejection(batcher.add(item))));
     for (const end of ends) assertStrictEquals(end, error);
@@ -107,9 +107,9 @@ Deno.test("AsyncBatcher with isolate does not split what was not refused because
   }
 });
 
-Deno.test("AsyncBatcher with isolate splits an error that does not say what it is about, after the retries", async () => {
+Deno.test("AsyncBatcher with bisect splits an error that does not say what it is about, after the retries", async () => {
   const { send, batches, saved } = atomicSend((item) => item === 1, "not said");
-  const batcher = new AsyncBatcher(send, { isolate: true, retry: { maxAttempts: 2, minDelay: 0 } });
+  const batcher = new AsyncBatcher(send, { bisect: true, retry: { maxAttempts: 2, minDelay: 0 } });
   for (const item of range(2)) batcher.push(item);
   const { failures = [] } = await batcher.close();
   assertEquals(failures.map(({ item }) => item), [1]);
@@ -117,9 +117,9 @@ Deno.test("AsyncBatcher with isolate splits an error that does not say what it i
   assertEquals(batches, [[0, 1], [0, 1], [0], [1], [1]]);
 });
 
-Deno.test("AsyncBatcher asks the isolate function, and takes its throwing for a no", async () => {
+Deno.test("AsyncBatcher asks the bisect function, and takes its throwing for a no", async () => {
   for (
-    const [isolate, failed] of [
+    const [bisect, failed] of [
       [(error: unknown) => error instanceof Refusal, 1],
       [() => false, 4],
       [() => {
@@ -127,18 +127,18 @@ Deno.test("AsyncBatcher asks the isolate function, and takes its throwing for a 
       }, 4],
     ] as const
   ) {
-    const batcher = new AsyncBatcher(atomicSend((item) => item === 1, false).send, { isolate });
+    const batcher = new AsyncBatcher(atomicSend((item) => item === 1, false).send, { bisect });
     for (const item of range(4)) batcher.push(item);
     assertEquals((await batcher.close()).failed, failed);
   }
 });
 
-Deno.test("AsyncBatcher with isolate sends no further part when one meets a broken sink", async () => {
-  const lost = Object.assign(new Error("no connection"), { isolable: false });
+Deno.test("AsyncBatcher with bisect sends no further part when one meets a broken sink", async () => {
+  const lost = Object.assign(new Error("no connection"), { bisectable: false });
   let calls = 0;
   const batcher = new AsyncBatcher<number>(
     () => Promise.reject(++calls === 1 ? new Refusal(true, [3]) : lost),
-    { isolate: true },
+    { bisect: true },
   );
   const ends = await Promise.all(range(8).map((item) => rejection(batcher.add(item))));
   assertEquals(calls, 2);
@@ -154,21 +154,21 @@ Deno.test("AsyncBatcher with isolate sends no further part when one meets a brok
   }
 });
 
-Deno.test("AsyncBatcher with isolate retries a part on its own", async () => {
+Deno.test("AsyncBatcher with bisect retries a part on its own", async () => {
   const { send, saved } = atomicSend((item) => item === 0);
   let calls = 0;
   const batcher = new AsyncBatcher<number>((items, batch) => {
     if (++calls === 3) throw Object.assign(new Error("busy"), { retryable: true });
     return send(items, batch);
-  }, { isolate: true, retry: { minDelay: 0 } });
+  }, { bisect: true, retry: { minDelay: 0 } });
   for (const item of range(4)) batcher.push(item);
   assertEquals((await batcher.close()).failed, 1);
   assertEquals(saved.sort(), [1, 2, 3]);
 });
 
-Deno.test("AsyncBatcher.abort() ends an isolation, and each item ends as what is known of it", async () => {
+Deno.test("AsyncBatcher.abort() ends an bisection, and each item ends as what is known of it", async () => {
   const { send, calls } = new ControlledSend<number>();
-  const batcher = new AsyncBatcher(send, { isolate: true });
+  const batcher = new AsyncBatcher(send, { bisect: true });
   const ends = range(8).map((item) =>
     batcher.add(item).then(() => "saved", ({ outcome }) => outcome)
   );
@@ -191,7 +191,7 @@ Deno.test("AsyncBatcher.abort() ends an isolation, and each item ends as what is
 Deno.test("AsyncBatcher takes a refused item for failed although an earlier attempt went unanswered", async () => {
   const { send, calls } = new ControlledSend<number>();
   const batcher = new AsyncBatcher(send, {
-    isolate: true,
+    bisect: true,
     idempotent: true,
     retry: { minDelay: 0 },
   });
@@ -212,7 +212,7 @@ Deno.test("AsyncBatcher takes a refused item for failed although an earlier atte
   assertEquals(await Promise.all(ends), ["saved", refusal]);
 });
 
-Deno.test("AsyncBatcher reports every call of an isolation, and from which batch its items are", async () => {
+Deno.test("AsyncBatcher reports every call of an bisection, and from which batch its items are", async () => {
   const reports: BatchReport[] = [];
   const ids: string[] = [];
   const { send } = atomicSend((item) => item === 3);
@@ -220,7 +220,7 @@ Deno.test("AsyncBatcher reports every call of an isolation, and from which batch
     ids.push(batch.id);
     return send(items, batch);
   }, {
-    isolate: true,
+    bisect: true,
     sizeOf: (item) => item,
     onBatch: (report) => reports.push(report),
   });

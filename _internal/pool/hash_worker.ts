@@ -1,6 +1,6 @@
-import { hashPassword, scryptPassword, verifyPassword } from "../workload.ts";
-import { BcryptLanes, MAX_LANES, SLICE } from "./bcrypt_lanes.ts";
-import { nextTurn } from "./event_loop.ts";
+import { hashPassword, scryptPassword, verifyPassword } from "../../workload.ts";
+import { BcryptLanes, MAX_LANES, SLICE } from "../password/bcrypt_lanes.ts";
+import { nextTurn } from "../shared/event_loop.ts";
 import {
   type FromWorker,
   type HashSettings,
@@ -10,7 +10,7 @@ import {
   WORKER_NAME,
 } from "./hash_protocol.ts";
 import { roundsOf } from "./hash_task.ts";
-import { type LaneJob, laneJob, laneResult } from "./lane_job.ts";
+import { type LaneJob, laneJob, laneResult } from "../password/lane_job.ts";
 
 /**
  * Most milliseconds that a result waits for company: hashes of the same cost that are done within

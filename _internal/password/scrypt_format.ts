@@ -1,5 +1,5 @@
 import { Buffer } from "node:buffer";
-import { assertPositiveInteger } from "./validate.ts";
+import { assertPositiveInteger } from "../shared/validate.ts";
 
 /** What a scrypt hash is made of. */
 export interface ScryptHash {

@@ -8,7 +8,7 @@ const WEIGHT = 0.1;
  * Lets so many requests in that they are answered in reasonable time, and tells the others when to
  * come back: once what is in hand now is done, at the speed of late.
  */
-export class Admission {
+export class ConcurrencyLimit {
   readonly #max: number;
   readonly #now: () => number;
   #inHand = 0;

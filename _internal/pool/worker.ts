@@ -8,7 +8,7 @@ import {
   WORKER_NAME,
 } from "./hash_protocol.ts";
 import type { HashTask } from "./hash_task.ts";
-import { keepAlive } from "./pool_ref.ts";
+import { keepAlive } from "./ref.ts";
 
 /** Most milliseconds that a worker may take to be loaded. */
 const START_TIMEOUT = 30_000;

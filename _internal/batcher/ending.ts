@@ -1,5 +1,5 @@
 import type { Verdict } from "./attempt.ts";
-import { outcomeOf } from "./outcome.ts";
+import { outcomeOf } from "../shared/outcome.ts";
 
 /** How an item ended that was sent. */
 export type Ending<R> =

@@ -1,8 +1,8 @@
 import type { Clock } from "./clock.ts";
-import { atEndOfTurn, LONG_TURN } from "./event_loop.ts";
+import { atEndOfTurn, LONG_TURN } from "../shared/event_loop.ts";
 import { InFlightKeys } from "./in_flight_keys.ts";
 import type { ResolvedOptions } from "./options.ts";
-import type { Entry, Queue } from "./queue.ts";
+import type { Entry, Queue } from "../shared/queue.ts";
 
 /** The dispatch rule: when a batch is due, and when it leaves. */
 export class Dispatcher<T, R> {
@@ -33,7 +33,7 @@ export class Dispatcher<T, R> {
     this.#options = options;
     this.#clock = clock;
     this.#send = send;
-    this.#keys = options.keyOf && new InFlightKeys();
+    this.#keys = options.orderingKey && new InFlightKeys();
     this.turnAt = clock.now;
   }
 
@@ -79,25 +79,25 @@ export class Dispatcher<T, R> {
    */
   #isDue(now: number): boolean {
     const { head, size, bytes } = this.#queue;
-    const { maxItems, maxQueued, maxBytes, maxDelay } = this.#options;
+    const { maxItems, maxQueued, maxBytes, linger } = this.#options;
     if (head === undefined) return false;
     if (size >= maxItems || size >= maxQueued || bytes >= maxBytes) return true;
-    return head.number <= this.#dueUpTo || now - head.at >= (maxDelay || LONG_TURN);
+    return head.number <= this.#dueUpTo || now - head.at >= (linger || LONG_TURN);
   }
 
   /** Nothing is due now, and a slot is free: looks again when the first item has waited enough. */
   #lookAgain(head: Entry<T, R>, now: number): void {
-    const { maxDelay } = this.#options;
+    const { linger } = this.#options;
     const look = () => {
       this.#callOff = undefined;
       this.turnAt = this.#clock.read();
       // With no delay, what was added in this turn leaves at its end.
-      if (maxDelay === 0) this.#dueUpTo = this.#queue.lastNumber;
+      if (linger === 0) this.#dueUpTo = this.#queue.lastNumber;
       this.dispatch(this.turnAt);
     };
-    if (maxDelay === 0) this.#callOff = atEndOfTurn(look);
+    if (linger === 0) this.#callOff = atEndOfTurn(look);
     else {
-      const timer = setTimeout(look, Math.max(0, maxDelay - (now - head.at)));
+      const timer = setTimeout(look, Math.max(0, linger - (now - head.at)));
       this.#callOff = () => clearTimeout(timer);
     }
   }

@@ -5,7 +5,7 @@ import type { Entry } from "./queue.ts";
  * only while one of them is queued: a signal that lives as long as the program gathers nothing, and
  * adding to it stays O(1) (`addEventListener` compares with every listener that is there).
  */
-export class Withdrawals<T, R> {
+export class AbortRegistry<T, R> {
   readonly #withdraw: (entry: Entry<T, R>, reason: unknown) => void;
   readonly #watched = new Map<AbortSignal, { entries: Set<Entry<T, R>>; listener: () => void }>();
 

@@ -1,7 +1,7 @@
 import { type Attempt, startAttempt, type Verdict } from "./attempt.ts";
-import type { BatchReport, Send } from "./contract.ts";
+import type { BatchReport, Send } from "../shared/contract.ts";
 import { endingsOf, isClean, type Result } from "./ending.ts";
-import { OutcomeError, outcomeOf, UnknownOutcomeError } from "./outcome.ts";
+import { OutcomeError, outcomeOf, UnknownOutcomeError } from "../shared/outcome.ts";
 import type { RetryPolicy } from "./retry.ts";
 
 /** What all deliveries of a batcher share. */
@@ -11,7 +11,7 @@ export interface DeliverySettings<T, R> {
   readonly retry: RetryPolicy;
   readonly idempotent: boolean;
   /** Whether a batch that was refused with this error is to be split. */
-  readonly isIsolable: (error: unknown) => boolean;
+  readonly isBisectable: (error: unknown) => boolean;
   readonly report: (report: BatchReport) => void;
 }
 
@@ -176,7 +176,7 @@ export class Delivery<T, R> {
 
   /** Whether the sink refused the items because of what is in them. */
   #isRefusal(result: Result<R>): boolean {
-    return result.outcome === "failed" && this.#settings.isIsolable(result.error);
+    return result.outcome === "failed" && this.#settings.isBisectable(result.error);
   }
 
   /** Of a part that is not sent any more after the whole was refused. */
@@ -241,7 +241,7 @@ function doubted<R>(verdict: Verdict<R>, unanswered: number | undefined): Verdic
     return { outcome: "saved", results };
   }
   const { outcome, error } = verdict;
-  if (outcome === "unknown" || (error as { isolable?: unknown } | null)?.isolable === true) {
+  if (outcome === "unknown" || (error as { bisectable?: unknown } | null)?.bisectable === true) {
     return verdict;
   }
   return { outcome: "unknown", error: doubt(error) };

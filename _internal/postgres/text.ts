@@ -1,4 +1,4 @@
-import { badRow } from "./postgres_errors.ts";
+import { badRow } from "./errors.ts";
 
 /** The type of a column, as far as it decides how a value is written. */
 export interface ValueType {

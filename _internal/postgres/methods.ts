@@ -1,10 +1,10 @@
 import type { Sql } from "postgres";
-import type { Column, Table } from "./postgres_table.ts";
-import { PostgresWriteError, withoutValues } from "./postgres_errors.ts";
-import { textArray } from "./postgres_text.ts";
-import { nextTurn } from "./event_loop.ts";
-import { UnknownOutcomeError } from "./outcome.ts";
-import { type Statement, watch } from "./postgres_watchdog.ts";
+import type { Column, Table } from "./table.ts";
+import { PostgresWriteError, withoutValues } from "./errors.ts";
+import { textArray } from "./text.ts";
+import { nextTurn } from "../shared/event_loop.ts";
+import { UnknownOutcomeError } from "../shared/outcome.ts";
+import { type Statement, watch } from "./watchdog.ts";
 
 /** What became of a row. */
 export type RowOutcome = "inserted" | "updated" | "skipped";

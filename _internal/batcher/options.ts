@@ -1,7 +1,12 @@
-import type { BatchReport } from "./contract.ts";
+import type { BatchReport } from "../shared/contract.ts";
 import { type RetryOptions, type RetryPolicy, retryPolicy } from "./retry.ts";
-import { isolation } from "./isolation.ts";
-import { assertFunction, assertMilliseconds, assertPositiveInteger, describe } from "./validate.ts";
+import { bisection } from "./bisect.ts";
+import {
+  assertFunction,
+  assertMilliseconds,
+  assertPositiveInteger,
+  describe,
+} from "../shared/validate.ts";
 
 /**
  * Options of an {@linkcode AsyncBatcher}.
@@ -30,7 +35,7 @@ export interface AsyncBatcherOptions<T> {
    *
    * @default {0}
    */
-  maxDelay?: number;
+  linger?: number;
   /**
    * Most batches out at a time.
    *
@@ -67,19 +72,19 @@ export interface AsyncBatcherOptions<T> {
   /**
    * Whether a batch that was refused because of its data is split, until the bad items stand alone:
    * the others are saved. One bad item among n costs at most about `2 * Math.log2(n)` calls of the
-   * send function. An error says with a property `isolable`, `true` or `false`, whether it is about
+   * send function. An error says with a property `bisectable`, `true` or `false`, whether it is about
    * single items. One that does not say it is taken to be, unless it is a `TypeError` (as of a
    * `fetch` without a network) or says `retryable: true`. A function decides instead.
    *
    * @default {false}
    */
-  isolate?: boolean | ((error: unknown) => boolean);
+  bisect?: boolean | ((error: unknown) => boolean);
   /**
    * What must be sent in order: of two items with the same key, the second is not sent before the
    * first one's batch has ended, unless in the same batch. Keys are compared as those of a `Map`.
    * Without it, batches overtake each other where `maxInFlight` is above 1.
    */
-  keyOf?: (item: T) => unknown;
+  orderingKey?: (item: T) => unknown;
   /** Aborts the batcher, as `abort()` does. */
   signal?: AbortSignal;
   /**
@@ -95,15 +100,15 @@ export interface ResolvedOptions<T> {
   readonly maxBytes: number;
   /** Checks what the user's function gives back; 0 without one. */
   readonly sizeOf: (item: T) => number;
-  readonly maxDelay: number;
+  readonly linger: number;
   readonly maxInFlight: number;
   readonly maxQueued: number;
   readonly timeout: number;
   readonly retry: RetryPolicy;
   readonly idempotent: boolean;
   /** Never throws. */
-  readonly isIsolable: (error: unknown) => boolean;
-  readonly keyOf: ((item: T) => unknown) | undefined;
+  readonly isBisectable: (error: unknown) => boolean;
+  readonly orderingKey: ((item: T) => unknown) | undefined;
   readonly signal: AbortSignal | undefined;
   readonly onBatch: ((report: BatchReport) => void) | undefined;
 }
@@ -114,21 +119,21 @@ export function resolveOptions<T>(options: AsyncBatcherOptions<T>): ResolvedOpti
     maxItems = 500,
     maxBytes = Infinity,
     sizeOf,
-    maxDelay = 0,
+    linger = 0,
     maxInFlight = 4,
     maxQueued = maxItems * maxInFlight,
     timeout = 30_000,
     retry = false,
     idempotent = false,
-    isolate = false,
-    keyOf,
+    bisect = false,
+    orderingKey,
     signal,
     onBatch,
   } = options;
   const intent = "create a batcher";
   assertPositiveInteger(intent, "maxItems", maxItems);
   assertPositiveInteger(intent, "maxBytes", maxBytes, { infinite: true });
-  assertMilliseconds(intent, "maxDelay", maxDelay);
+  assertMilliseconds(intent, "linger", linger);
   assertPositiveInteger(intent, "maxInFlight", maxInFlight);
   assertPositiveInteger(intent, "maxQueued", maxQueued, { infinite: true });
   assertMilliseconds(intent, "timeout", timeout, 1);
@@ -136,20 +141,20 @@ export function resolveOptions<T>(options: AsyncBatcherOptions<T>): ResolvedOpti
   else if (maxBytes !== Infinity) {
     throw new TypeError("Cannot create a batcher as 'maxBytes' needs 'sizeOf', which is missing");
   }
-  if (keyOf !== undefined) assertFunction(intent, "keyOf", keyOf);
+  if (orderingKey !== undefined) assertFunction(intent, "orderingKey", orderingKey);
   if (onBatch !== undefined) assertFunction(intent, "onBatch", onBatch);
   return {
     maxItems,
     maxBytes,
     sizeOf: sizeOf === undefined ? () => 0 : (item) => checkedSize(sizeOf(item), maxBytes),
-    maxDelay,
+    linger,
     maxInFlight,
     maxQueued,
     timeout,
     retry: retryPolicy(retry),
     idempotent,
-    isIsolable: isolation(isolate),
-    keyOf,
+    isBisectable: bisection(bisect),
+    orderingKey,
     signal,
     onBatch,
   };

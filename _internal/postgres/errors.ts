@@ -1,16 +1,16 @@
-import { OutcomeError } from "./outcome.ts";
+import { OutcomeError } from "../shared/outcome.ts";
 
 /** What an error of the server or the driver means for the rows that were sent. */
 interface Meaning {
   readonly outcome: "failed" | "unknown";
   readonly retryable: boolean;
-  readonly isolable: boolean;
+  readonly bisectable: boolean;
 }
 
-const REFUSED: Meaning = { outcome: "failed", retryable: false, isolable: false };
-const BAD_ROW: Meaning = { outcome: "failed", retryable: false, isolable: true };
-const TRY_AGAIN: Meaning = { outcome: "failed", retryable: true, isolable: false };
-const NOBODY_KNOWS: Meaning = { outcome: "unknown", retryable: true, isolable: false };
+const REFUSED: Meaning = { outcome: "failed", retryable: false, bisectable: false };
+const BAD_ROW: Meaning = { outcome: "failed", retryable: false, bisectable: true };
+const TRY_AGAIN: Meaning = { outcome: "failed", retryable: true, bisectable: false };
+const NOBODY_KNOWS: Meaning = { outcome: "unknown", retryable: true, bisectable: false };
 
 /** Which code means what, the first that matches. Whatever is not here was refused for good. */
 const MEANINGS: readonly {
@@ -121,7 +121,7 @@ const MEANINGS: readonly {
 /** What does not follow from the code of an error. */
 interface WriteErrorOptions {
   readonly sent?: boolean;
-  readonly isolable?: boolean;
+  readonly bisectable?: boolean;
 }
 
 /** The fields of a server's error that name things and show no values. */
@@ -151,7 +151,7 @@ export class PostgresWriteError extends OutcomeError {
   /** Whether the same rows may be saved another time. */
   declare readonly retryable: boolean;
   /** Whether it is about single rows, so that the others of the batch may be saved without them. */
-  declare readonly isolable: boolean;
+  declare readonly bisectable: boolean;
   /** As the server sent it: ERROR or FATAL. */
   declare readonly severity?: string;
   /** The schema that the error is about. */
@@ -168,13 +168,13 @@ export class PostgresWriteError extends OutcomeError {
    *
    * @param code The SQLSTATE or the driver's code.
    * @param message What could not be done, and why.
-   * @param options `sent: false` where the rows are known not to have been sent, and `isolable`
+   * @param options `sent: false` where the rows are known not to have been sent, and `bisectable`
    * where it does not follow from the code.
    */
   constructor(code: string, message: string, options: WriteErrorOptions = {}) {
     const meaning = entryOf(code)?.meaning ?? REFUSED;
-    const isolable = options.isolable ?? meaning.isolable;
-    super(options.sent === false ? "failed" : meaning.outcome, message, { ...meaning, isolable });
+    const bisectable = options.bisectable ?? meaning.bisectable;
+    super(options.sent === false ? "failed" : meaning.outcome, message, { ...meaning, bisectable });
     this.name = "PostgresWriteError";
     this.code = code;
   }
@@ -186,7 +186,7 @@ function entryOf(code: string) {
 
 /** Of a row that cannot be written, found before it is sent. */
 export function badRow(code: string, why: string): PostgresWriteError {
-  return new PostgresWriteError(code, `Cannot save a row as ${why}`, { isolable: true });
+  return new PostgresWriteError(code, `Cannot save a row as ${why}`, { bisectable: true });
 }
 
 /** What the driver rejected with, without the values that it carries. */
@@ -201,7 +201,7 @@ export function withoutValues(error: unknown, options?: WriteErrorOptions): unkn
   const shown = code.startsWith("22") ? withoutQuotes(message) : message;
   const safe = new PostgresWriteError(code, advice ? `${shown}: ${advice}` : shown, {
     ...options,
-    ...isRowSecurity && { isolable: true },
+    ...isRowSecurity && { bisectable: true },
   });
   for (const field of FIELDS) {
     const value = (error as unknown as Record<string, unknown>)[field];

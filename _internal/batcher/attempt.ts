@@ -1,6 +1,6 @@
-import type { Batch, Send } from "./contract.ts";
-import { outcomeOf, UnknownOutcomeError } from "./outcome.ts";
-import { describe } from "./validate.ts";
+import type { Batch, Send } from "../shared/contract.ts";
+import { outcomeOf, UnknownOutcomeError } from "../shared/outcome.ts";
+import { describe } from "../shared/validate.ts";
 
 /** How one attempt to send a batch ended, as far as the whole batch goes. */
 export type Verdict<R> =

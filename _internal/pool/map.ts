@@ -1,6 +1,6 @@
 import type { HashTask } from "./hash_task.ts";
-import { HashItemError, HashPoolClosedError, HashWorkerError } from "./pool_errors.ts";
-import type { HashMapOptions } from "./pool_options.ts";
+import { HashItemError, HashPoolClosedError, HashWorkerError } from "./errors.ts";
+import type { HashMapOptions } from "./options.ts";
 
 /** An item, and the hash of its password. */
 export interface Hashed<T> {

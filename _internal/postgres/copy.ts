@@ -1,9 +1,9 @@
 import type { ReservedSql, Sql } from "postgres";
-import { PostgresWriteError, withoutValues } from "./postgres_errors.ts";
-import { type Method, type RowOutcome, rowsOf, unnestMethod } from "./postgres_methods.ts";
-import type { Table } from "./postgres_table.ts";
-import { copyLine } from "./postgres_text.ts";
-import { type Statement, watch } from "./postgres_watchdog.ts";
+import { PostgresWriteError, withoutValues } from "./errors.ts";
+import { type Method, type RowOutcome, rowsOf, unnestMethod } from "./methods.ts";
+import type { Table } from "./table.ts";
+import { copyLine } from "./text.ts";
+import { type Statement, watch } from "./watchdog.ts";
 
 /** COPY, on a connection of its own. It knows no conflicts. */
 export function copyMethod(sql: Sql, table: Table): Method {

@@ -1,7 +1,7 @@
-import type { Account } from "./contract.ts";
+import type { Account } from "../shared/contract.ts";
 import type { Result } from "./ending.ts";
-import { type Failure, type Outcome, outcomeOf } from "./outcome.ts";
-import type { Entry } from "./queue.ts";
+import { type Failure, type Outcome, outcomeOf } from "../shared/outcome.ts";
+import type { Entry } from "../shared/queue.ts";
 
 /** Settles items, counts how they ended, and keeps the failures that nobody has seen yet. */
 export class Ledger<T, R> {

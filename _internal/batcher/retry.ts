@@ -1,4 +1,4 @@
-import { assertFunction, assertMilliseconds, assertPositiveInteger } from "./validate.ts";
+import { assertFunction, assertMilliseconds, assertPositiveInteger } from "../shared/validate.ts";
 
 /** When a batch that could not be sent is sent again. */
 export interface RetryOptions {
@@ -35,7 +35,7 @@ export interface RetryOptions {
    * `retryable: true`.
    *
    * By default, an error says so with a property `retryable`, `true` or `false`. One that does not is
-   * taken to be, unless it is a `TypeError`, or `isolable: true`.
+   * taken to be, unless it is a `TypeError`, or `bisectable: true`.
    */
   isRetryable?: (error: unknown) => boolean;
 }
@@ -80,7 +80,7 @@ export function retryPolicy(options: RetryOptions | false): RetryPolicy {
 }
 
 function isRetryableByDefault(error: unknown): boolean {
-  const { retryable, isolable } = (error ?? {}) as { retryable?: unknown; isolable?: unknown };
+  const { retryable, bisectable } = (error ?? {}) as { retryable?: unknown; bisectable?: unknown };
   if (typeof retryable === "boolean") return retryable;
-  return isolable !== true && !(error instanceof TypeError);
+  return bisectable !== true && !(error instanceof TypeError);
 }

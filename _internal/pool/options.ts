@@ -1,7 +1,7 @@
-import type { ScryptOptions } from "../workload.ts";
+import type { ScryptOptions } from "../../workload.ts";
 import type { HashEngine, HashSettings } from "./hash_protocol.ts";
-import { scryptMemory } from "./scrypt_format.ts";
-import { assertFunction, assertPositiveInteger, describe } from "./validate.ts";
+import { scryptMemory } from "../password/scrypt_format.ts";
+import { assertFunction, assertPositiveInteger, describe } from "../shared/validate.ts";
 
 export type { HashEngine };
 

@@ -1,7 +1,7 @@
 import { timingSafeEqual } from "node:crypto";
 import { parseBcrypt } from "./bcrypt_format.ts";
 import type { LaneInput } from "./bcrypt_lanes.ts";
-import type { HashSettings, Job } from "./hash_protocol.ts";
+import type { HashSettings, Job } from "../pool/hash_protocol.ts";
 import { checkPassword } from "./password.ts";
 
 /** A job that can be done in a lane. */

@@ -1,6 +1,6 @@
 import type { Sql } from "postgres";
-import { PostgresWriteError } from "./postgres_errors.ts";
-import { encoderFor, type ValueType } from "./postgres_text.ts";
+import { PostgresWriteError } from "./errors.ts";
+import { encoderFor, type ValueType } from "./text.ts";
 
 /** A column of the table, as statements need it. */
 export interface Column {

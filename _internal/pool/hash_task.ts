@@ -1,6 +1,6 @@
 import type { HashSettings } from "./hash_protocol.ts";
-import type { Entry } from "./queue.ts";
-import { parseScrypt } from "./scrypt_format.ts";
+import type { Entry } from "../shared/queue.ts";
+import { parseScrypt } from "../password/scrypt_format.ts";
 
 /** One password in the pool: to be hashed, or, where there is a hash, to be compared with it. */
 export interface HashRequest {

@@ -80,7 +80,7 @@ databaseTest(
   },
 );
 
-databaseTest("postgresWriter() isolates a row that row security refuses", async (sql, schema) => {
+databaseTest("postgresWriter() bisects a row that row security refuses", async (sql, schema) => {
   await sql`create table things (id int, owner text)`;
   await sql`alter table things enable row level security`;
   await sql`create policy own on things with check (owner = 'me')`;

@@ -1,6 +1,6 @@
 import { Socket } from "node:net";
 import type { Sql } from "postgres";
-import { type ConnectOptions, silenceDetector } from "./postgres_socket.ts";
+import { type ConnectOptions, silenceDetector } from "./socket.ts";
 
 /** How long, in milliseconds, the server has to stop a statement before its connection is closed. */
 const PATIENCE = 1_000;

@@ -1,4 +1,4 @@
-import type { Entry } from "./queue.ts";
+import type { Entry } from "../shared/queue.ts";
 
 /** The keys of what is in flight: an item with one of them has to wait. */
 export class InFlightKeys<T, R> {
