@@ -17,11 +17,11 @@ import {
 } from "./_internal/batcher/options.ts";
 import { FlushError, UnsentError } from "./_internal/shared/outcome.ts";
 import { Entry, Queue } from "./_internal/shared/queue.ts";
-import { assertFunction } from "./_internal/shared/validate.ts";
+import { resolveSink, type Sink } from "./_internal/batcher/sink.ts";
 import { Waiters } from "./_internal/batcher/waiters.ts";
 import { AbortRegistry } from "./_internal/shared/abort_registry.ts";
 
-export type { Account, AsyncBatcherOptions, Send };
+export type { Account, AsyncBatcherOptions, Send, Sink };
 export type { Batch, BatchReport } from "./_internal/shared/contract.ts";
 export type { Failure, Outcome, OutcomeErrorOptions } from "./_internal/shared/outcome.ts";
 export { OutcomeError, UnknownOutcomeError } from "./_internal/shared/outcome.ts";
@@ -88,14 +88,15 @@ export class AsyncBatcher<T, R = void> implements AsyncDisposable {
   /**
    * Constructs a batcher.
    *
-   * @param send Sends one batch.
-   * @param options The options.
+   * @param sink Where batches go, or just the function that sends one.
+   * @param options The options. They go before those that the sink has as its defaults.
    * @throws {RangeError} If a number is out of range.
-   * @throws {TypeError} If `send` or another function is none, or `maxBytes` lacks `sizeOf`.
+   * @throws {TypeError} If `sink` or another function is none, or `maxBytes` lacks `sizeOf`.
    */
-  constructor(send: Send<T, R>, options: AsyncBatcherOptions<T> = {}) {
-    assertFunction("create a batcher", "send", send);
-    this.#options = resolveOptions(options);
+  constructor(sink: Sink<T, R> | Send<T, R>, options: AsyncBatcherOptions<T> = {}) {
+    const resolved = resolveSink(sink, options);
+    const { send } = resolved;
+    this.#options = resolveOptions(resolved.options);
     const { maxQueued, signal, onBatch } = this.#options;
     this.#settings = { ...this.#options, send, report: guardHook("onBatch", onBatch) };
     this.#queue = new Queue(maxQueued);

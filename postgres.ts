@@ -4,8 +4,7 @@
  * @module
  */
 import type { Sql } from "postgres";
-import type { Batch } from "./_internal/shared/contract.ts";
-import type { AsyncBatcherOptions } from "./_internal/batcher/options.ts";
+import type { AsyncBatcherOptions, Batch, Sink } from "./batcher.ts";
 import { copyMethod } from "./_internal/postgres/copy.ts";
 import { badRow, PostgresWriteError, withoutValues } from "./_internal/postgres/errors.ts";
 import {
@@ -64,12 +63,15 @@ export interface PostgresWriterOptions {
   method?: "unnest" | "rows" | "copy";
 }
 
-/** A send function for an {@linkcode AsyncBatcher}, and the options that suit it. */
-export interface PostgresWriter {
+/** A sink for an {@linkcode AsyncBatcher}: `new AsyncBatcher(writer)`. */
+export interface PostgresWriter extends Sink<Row, RowOutcome> {
   /** Writes one batch. */
-  (items: readonly Row[], batch: Batch): Promise<readonly (RowOutcome | Error)[]>;
+  readonly send: (
+    items: readonly Row[],
+    batch: Batch,
+  ) => Promise<readonly (RowOutcome | Error)[]>;
   /**
-   * Options for the batcher: `new AsyncBatcher(send, { ...send.defaults })`.
+   * Options that suit it.
    *
    * What may pass is tried again for two minutes, with pauses of up to 5 s: a server can be restarted
    * meanwhile. What was refused because of single rows is split until they stand alone. Where the
@@ -97,7 +99,7 @@ export interface PostgresWriter {
 const RETRY = { maxAttempts: Infinity, minDelay: 100, maxDelay: 5_000, deadline: 120_000 };
 
 /**
- * Makes a send function that writes batches of rows to a table.
+ * Makes a sink that writes batches of rows to a table.
  *
  * It uses your own postgres.js instance and opens no connection itself. Values are checked before
  * they reach the driver, and a row that cannot be written (a missing column, a NUL in a text, an
@@ -114,18 +116,18 @@ const RETRY = { maxAttempts: Infinity, minDelay: 100, maxDelay: 5_000, deadline:
  * import postgres from "postgres";
  *
  * const sql = postgres("postgres://localhost/shop", { ...postgresOptions });
- * const send = postgresWriter(sql, {
+ * const writer = postgresWriter(sql, {
  *   table: "users",
  *   columns: ["id", "hash"],
  *   conflict: { target: ["id"], action: "ignore" },
  * });
- * await using batcher = new AsyncBatcher(send, { ...send.defaults });
+ * await using batcher = new AsyncBatcher(writer);
  * const outcome = await batcher.add({ id: 1, hash: "…" }); // "inserted"
  * ```
  *
  * @param sql The postgres.js instance.
  * @param options The options.
- * @returns The send function.
+ * @returns The sink.
  * @throws {TypeError} If an option is missing, or two of them contradict each other.
  */
 export function postgresWriter(sql: Sql, options: PostgresWriterOptions): PostgresWriter {
@@ -192,7 +194,8 @@ export function postgresWriter(sql: Sql, options: PostgresWriterOptions): Postgr
     return results;
   }
 
-  return Object.assign(send, {
+  return {
+    send,
     defaults: {
       maxItems: method === "copy" ? 5_000 : 500,
       maxInFlight: 4,
@@ -202,7 +205,7 @@ export function postgresWriter(sql: Sql, options: PostgresWriterOptions): Postgr
       orderingKey: update && ((row: Row) => orderingKey(row, target)),
     },
     check: async () => void await prepare(),
-  });
+  };
 }
 
 /** Two ways to write a key, as 7 and 07, are two keys here: which of them wins is left open. */

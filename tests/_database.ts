@@ -61,8 +61,8 @@ export async function save(
   options: PostgresWriterOptions,
   bisect = true,
 ): Promise<unknown[]> {
-  const send = postgresWriter(sql, options);
-  await using batcher = new AsyncBatcher(send, { ...send.defaults, maxItems: 10_000, bisect });
+  const writer = postgresWriter(sql, options);
+  await using batcher = new AsyncBatcher(writer, { maxItems: 10_000, bisect });
   const results = await Promise.allSettled(rows.map((row) => batcher.add(row)));
   return results.map((result) => result.status === "fulfilled" ? result.value : result.reason);
 }

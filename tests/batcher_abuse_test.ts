@@ -44,7 +44,7 @@ Deno.test("AsyncBatcher refuses a number that is out of range", () => {
 
 Deno.test("AsyncBatcher refuses what is not a function, and maxBytes without sizeOf", () => {
   const cases: [unknown, unknown, string][] = [
-    ["no", {}, "'send' must be a function: current value is a string"],
+    ["no", {}, "'sink' must be a function or have a function 'send': current value is a string"],
     [fine, { sizeOf: 3 }, "'sizeOf' must be a function: current value is 3"],
     [fine, { onBatch: null }, "'onBatch' must be a function: current value is null"],
     [fine, { maxBytes: 3 }, "'maxBytes' needs 'sizeOf', which is missing"],

@@ -32,14 +32,14 @@ const RETRY = { maxAttempts: 20, minDelay: 5, maxDelay: 20 };
 /** A batcher by way of the proxy, all prepared, so that the next thing on the wire is a batch. */
 async function prepare(
   { via }: Pick<Lines, "via">,
-  writer: Partial<PostgresWriterOptions> = {},
+  writing: Partial<PostgresWriterOptions> = {},
   options: AsyncBatcherOptions<Row> = {},
 ): Promise<{ batcher: AsyncBatcher<Row, RowOutcome>; reports: BatchReport[] }> {
   const reports: BatchReport[] = [];
-  const send = postgresWriter(via, { ...USERS, ...writer });
-  await send.check();
+  const writer = postgresWriter(via, { ...USERS, ...writing });
+  await writer.check();
   const onBatch = (report: BatchReport) => void reports.push(report);
-  const batcher = new AsyncBatcher(send, { ...send.defaults, retry: RETRY, onBatch, ...options });
+  const batcher = new AsyncBatcher(writer, { retry: RETRY, onBatch, ...options });
   return { batcher, reports };
 }
 

@@ -43,15 +43,15 @@ for (const method of ["unnest", "rows"] as const) {
     async (lines) => {
       const { sql, via, proxy } = lines;
       await sql.unsafe(WITHOUT_KEY);
-      const send = postgresWriter(via, { ...USERS, method });
+      const writer = postgresWriter(via, { ...USERS, method });
       const { signal } = new AbortController();
       const batch = { id: "1", attempt: 1, signal };
-      await send([rowOf(1)], batch); // prepares the statement
+      await writer.send([rowOf(1)], batch); // prepares the statement
       const sent = Promise.withResolvers<{ answer: Promise<readonly unknown[]> }>();
       // The driver writes at once what is larger than 1 kB, here to a socket that has an error
       const row = { id: 2, hash: "x".repeat(2_000) };
       sockets.pop()!.once("error", () => {
-        sent.resolve({ answer: send([row], batch).catch((error) => [error]) });
+        sent.resolve({ answer: writer.send([row], batch).catch((error) => [error]) });
       });
       for (const connection of proxy.connections) connection.reset();
       const { answer } = await sent.promise;

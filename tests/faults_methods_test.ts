@@ -30,14 +30,14 @@ const UNKNOWN = { added: 10, saved: 0, failed: 0, unknown: 10, unsent: 0 };
 
 async function prepare(
   { via }: Pick<Lines, "via">,
-  writer: Partial<PostgresWriterOptions>,
+  writing: Partial<PostgresWriterOptions>,
   options: AsyncBatcherOptions<Row> = {},
 ) {
   const reports: BatchReport[] = [];
-  const send = postgresWriter(via, { ...USERS, ...writer });
-  await send.check();
+  const writer = postgresWriter(via, { ...USERS, ...writing });
+  await writer.check();
   const onBatch = (report: BatchReport) => void reports.push(report);
-  const batcher = new AsyncBatcher(send, { ...send.defaults, retry: RETRY, onBatch, ...options });
+  const batcher = new AsyncBatcher(writer, { retry: RETRY, onBatch, ...options });
   return { batcher, reports };
 }
 

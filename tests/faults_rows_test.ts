@@ -24,12 +24,11 @@ for (const [setting, code] of [["lock_timeout", "55P03"], ["statement_timeout", 
   proxyTest(`AsyncBatcher saves rows after a lock that lasts beyond ${setting}`, async (lines) => {
     const { sql, via, connect } = lines;
     await sql.unsafe(WITHOUT_KEY);
-    const send = postgresWriter(via, USERS);
-    await send.check();
+    const writer = postgresWriter(via, USERS);
+    await writer.check();
     const reports: BatchReport[] = [];
     const refusedTwice = Promise.withResolvers<void>();
-    const batcher = new AsyncBatcher(send, {
-      ...send.defaults,
+    const batcher = new AsyncBatcher(writer, {
       retry: RETRY,
       onBatch: (report) => reports.push(report) === 2 && refusedTwice.resolve(),
     });
@@ -67,15 +66,14 @@ for (const [key, table] of [["with", WITH_KEY], ["without", WITHOUT_KEY]]) {
         ...postgresOptions,
         connection: { search_path, application_name: application },
       });
-      const send = postgresWriter(via, {
+      const writer = postgresWriter(via, {
         ...USERS,
         conflict: table === WITH_KEY ? IGNORE : undefined,
       });
-      await send.check();
+      await writer.check();
       let saved = 0;
       const terminating: Promise<number>[] = [];
-      const batcher = new AsyncBatcher(send, {
-        ...send.defaults,
+      const batcher = new AsyncBatcher(writer, {
         maxItems: 10,
         retry: RETRY,
         onBatch({ outcome }) {
@@ -102,11 +100,10 @@ proxyTest("AsyncBatcher finds the bad rows while connections break", async (line
   const { sql, proxy, connect } = lines;
   await sql.unsafe("create table users (id int primary key, hash text check (hash <> 'bad'))");
   await using via = await connect({ max: 4, ...postgresOptions });
-  const send = postgresWriter(via, { ...USERS, conflict: IGNORE });
-  await send.check();
+  const writer = postgresWriter(via, { ...USERS, conflict: IGNORE });
+  await writer.check();
   const reports: BatchReport[] = [];
-  const batcher = new AsyncBatcher(send, {
-    ...send.defaults,
+  const batcher = new AsyncBatcher(writer, {
     maxItems: 100,
     retry: RETRY,
     onBatch: (report) => void reports.push(report),

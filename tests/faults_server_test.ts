@@ -271,20 +271,20 @@ serverTest("AsyncBatcher saves rows when there is room on the disk again", async
 
 async function prepare(
   sql: Sql,
-  writer: { conflict?: typeof IGNORE },
+  writing: { conflict?: typeof IGNORE },
   options: AsyncBatcherOptions<Row> = {},
   firstSaved?: PromiseWithResolvers<void>,
 ) {
   const reports: BatchReport[] = [];
-  const send = postgresWriter(sql, { ...USERS, ...writer });
-  await send.check();
+  const writer = postgresWriter(sql, { ...USERS, ...writing });
+  await writer.check();
   const onBatch = (report: BatchReport) => {
     reports.push(report);
     if (report.outcome === "saved") firstSaved?.resolve();
   };
   // What is written to a connection that has failed and is not yet closed is never answered
   const timeout = 500;
-  const settings = { ...send.defaults, retry: RETRY, timeout, onBatch, ...options };
-  const batcher = new AsyncBatcher(send, settings);
+  const settings = { retry: RETRY, timeout, onBatch, ...options };
+  const batcher = new AsyncBatcher(writer, settings);
   return { batcher, reports };
 }

@@ -21,12 +21,12 @@ proxyTest(
   async (lines) => {
     const { sql, via, proxy } = lines;
     await sql.unsafe(WITH_KEY);
-    const send = postgresWriter(via, { ...USERS, conflict: IGNORE });
-    await send.check();
+    const writer = postgresWriter(via, { ...USERS, conflict: IGNORE });
+    await writer.check();
     const [connection] = proxy.connections;
     connection.stall();
     proxy.refuse();
-    const batcher = new AsyncBatcher(send, { ...send.defaults, timeout: 100, retry: false });
+    const batcher = new AsyncBatcher(writer, { timeout: 100, retry: false });
     assertEquals(tally(await saveAll(batcher, range(10))).unknown, 10);
     await settle(); // an unhandled rejection would end the program
     await proxy.accept();
@@ -40,15 +40,14 @@ proxyTest(
   async (lines) => {
     const { sql, via, proxy } = lines;
     await sql.unsafe(WITH_KEY);
-    const send = postgresWriter(via, { ...USERS, conflict: IGNORE });
-    await send.check();
+    const writer = postgresWriter(via, { ...USERS, conflict: IGNORE });
+    await writer.check();
     const opened = proxy.nextConnection;
     proxy.onOpen = (connection) => connection.stall();
     proxy.cut();
     await rejection(via`select 1`); // now the driver has noticed
     const gaveUp = Promise.withResolvers<BatchReport>();
-    const batcher = new AsyncBatcher(send, {
-      ...send.defaults,
+    const batcher = new AsyncBatcher(writer, {
       timeout: 200,
       retry: RETRY,
       onBatch: gaveUp.resolve,
@@ -70,9 +69,9 @@ proxyTest(
     const { sql, proxy } = lines;
     await using via = await lines.connect({ max: 1, ...postgresOptions });
     await sql.unsafe(WITH_KEY);
-    const send = postgresWriter(via, { ...USERS, conflict: IGNORE });
-    await send.check();
-    const batcher = new AsyncBatcher(send, { ...send.defaults, timeout: 200, retry: RETRY });
+    const writer = postgresWriter(via, { ...USERS, conflict: IGNORE });
+    await writer.check();
+    const batcher = new AsyncBatcher(writer, { timeout: 200, retry: RETRY });
     for (const connection of proxy.connections) connection.stall();
     const endings = await saveAll(batcher, range(10));
     assertEquals(tally(endings).saved, 10);

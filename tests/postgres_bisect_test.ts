@@ -56,10 +56,9 @@ databaseTest(
     );
     for (const method of ["unnest", "copy"] as const) {
       await sql`delete from things where id >= 0`;
-      const send = postgresWriter(sql, { table: "things", columns: ["id", "n", "at"], method });
+      const writer = postgresWriter(sql, { table: "things", columns: ["id", "n", "at"], method });
       const reports: BatchReport[] = [];
-      const batcher = new AsyncBatcher(send, {
-        ...send.defaults,
+      const batcher = new AsyncBatcher(writer, {
         maxItems: 1_000,
         onBatch: (report) => reports.push(report),
       });
@@ -110,9 +109,9 @@ databaseTest(
   "postgresWriter() does not split a batch whose table is gone, and finds it again",
   async (sql) => {
     await sql`create table things (id int)`;
-    const send = postgresWriter(sql, { table: "things", columns: ["id"] });
+    const writer = postgresWriter(sql, { table: "things", columns: ["id"] });
     let sends = 0;
-    const batcher = new AsyncBatcher(send, { ...send.defaults, onBatch: () => sends++ });
+    const batcher = new AsyncBatcher(writer, { onBatch: () => sends++ });
     await batcher.add({ id: 1 });
     await sql`drop table things`;
     const errors = await Promise.all([2, 3, 4].map((id) => rejection(batcher.add({ id }))));
@@ -130,13 +129,13 @@ databaseTest(
 
 databaseTest("postgresWriter() saves updates of one key in the order of adding", async (sql) => {
   await sql`create table things (id int primary key, n int)`;
-  const send = postgresWriter(sql, {
+  const writer = postgresWriter(sql, {
     table: "things",
     columns: ["id", "n"],
     conflict: { target: ["id"], action: "update" },
   });
   // Small batches, many at a time: without keys, some would overtake others.
-  const batcher = new AsyncBatcher(send, { ...send.defaults, maxItems: 3, maxInFlight: 4 });
+  const batcher = new AsyncBatcher(writer, { maxItems: 3, maxInFlight: 4 });
   const last = new Map<number, number>();
   for (let n = 0; n < 600; n++) {
     const id = (n * 7919) % 10;

@@ -118,12 +118,12 @@ databaseTest("postgresWriter() refuses a null in the key of a conflict", async (
 
 databaseTest("postgresWriter() does not deadlock on overlapping keys", async (sql) => {
   await sql`create table counts (id int primary key, n int)`;
-  const send = postgresWriter(sql, {
+  const writer = postgresWriter(sql, {
     table: "counts",
     columns: ["id", "n"],
     conflict: { target: ["id"], action: "update" },
   });
-  await using batcher = new AsyncBatcher(send, {
+  await using batcher = new AsyncBatcher(writer, {
     maxItems: 200,
     maxInFlight: 4,
     maxQueued: 10_000,

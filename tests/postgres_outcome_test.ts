@@ -25,8 +25,8 @@ databaseTest(
     await sql`create function slow() returns trigger language plpgsql as
     'begin perform pg_sleep(30); return new; end'`;
     await sql`create trigger slow before insert on users for each row execute function slow()`;
-    const send = postgresWriter(sql, { table: "users", columns: ["id"] });
-    const batcher = new AsyncBatcher(send, send.defaults);
+    const writer = postgresWriter(sql, { table: "users", columns: ["id"] });
+    const batcher = new AsyncBatcher(writer);
     const added = rejection(batcher.add({ id: 1 }));
     await using admin = await connect({ max: 1 });
     for (;;) {
@@ -44,15 +44,15 @@ databaseTest(
 
 databaseTest("postgresWriter() asks the server to stop what is aborted", async (sql) => {
   await sql`create table users (id int)`;
-  const send = postgresWriter(sql, { table: "users", columns: ["id"] });
-  await send.check();
+  const writer = postgresWriter(sql, { table: "users", columns: ["id"] });
+  await writer.check();
   await using locker = await connect({
     max: 1,
     connection: { search_path: sql.options.connection.search_path },
   });
   await locker`begin`;
   await locker`lock table users`;
-  const batcher = new AsyncBatcher(send, send.defaults);
+  const batcher = new AsyncBatcher(writer);
   const added = rejection(batcher.add({ id: 1 }));
   await using admin = await connect({ max: 1 });
   const waiting = () =>

@@ -71,8 +71,8 @@ databaseTest(
   "postgresWriter() sends nothing where no row of a batch can be written",
   async (sql) => {
     await sql`create table users (id int)`;
-    const send = postgresWriter(sql, { table: "users", columns: ["id"] });
-    await send.check();
+    const writer = postgresWriter(sql, { table: "users", columns: ["id"] });
+    await writer.check();
     const statements: string[] = [];
     const spy = new Proxy(sql, {
       get(target, name, receiver) {
@@ -85,7 +85,7 @@ databaseTest(
     });
     const spied = postgresWriter(spy, { table: "users", columns: ["id"] });
     const batch = { id: "b", attempt: 1, signal: new AbortController().signal };
-    const [error] = await spied([{}], batch);
+    const [error] = await spied.send([{}], batch);
     assertInstanceOf(error, PostgresWriteError);
     assertEquals(statements.length, 1, "only the catalogue is read");
   },
@@ -126,8 +126,8 @@ databaseTest(
       ],
     ];
     for (const [options, code, message] of cases) {
-      const send = postgresWriter(sql, options);
-      const error = await rejection(send.check());
+      const writer = postgresWriter(sql, options);
+      const error = await rejection(writer.check());
       assertInstanceOf(error, PostgresWriteError);
       assertEquals([error.code, error.message], [code, `Cannot save rows as ${message}`]);
       assertEquals([error.outcome, error.retryable], ["failed", false]);
@@ -136,10 +136,10 @@ databaseTest(
 );
 
 databaseTest("postgresWriter() asks the catalogue again after it was out of reach", async (sql) => {
-  const send = postgresWriter(sql, { table: "late", columns: ["id"] });
-  await rejection(send.check());
+  const writer = postgresWriter(sql, { table: "late", columns: ["id"] });
+  await rejection(writer.check());
   await sql`create table late (id int)`;
-  await send.check();
+  await writer.check();
 });
 
 databaseTest("postgresWriter() shows the server's error without the values", async (sql) => {

@@ -185,14 +185,14 @@ databaseTest("postgresWriter() prepares one statement for every batch size", asy
     max: 1,
     connection: { search_path: sql.options.connection.search_path },
   });
-  const send = postgresWriter(one, {
+  const writer = postgresWriter(one, {
     table: "users",
     columns: ["id", "ok"],
     conflict: { target: ["id"], action: "update" },
   });
   const batch = { id: "b", attempt: 1, signal: new AbortController().signal };
   for (let size = 1; size <= 60; size++) {
-    await send(
+    await writer.send(
       Array.from({ length: size }, (_, id) => ({ id, ok: id % 2 ? null : id > 3 })),
       batch,
     );
@@ -205,8 +205,8 @@ databaseTest("postgresWriter() prepares one statement for every batch size", asy
 databaseTest("postgresWriter() saves 70,000 rows of 3 columns in one batch", async (sql) => {
   await sql`create table users (a int, b int, c text)`;
   const rows = Array.from({ length: 70_000 }, (_, i) => ({ a: i, b: i, c: "x" }));
-  const send = postgresWriter(sql, { table: "users", columns: ["a", "b", "c"] });
-  await using batcher = new AsyncBatcher(send, { maxItems: 70_000 });
+  const writer = postgresWriter(sql, { table: "users", columns: ["a", "b", "c"] });
+  await using batcher = new AsyncBatcher(writer, { maxItems: 70_000 });
   await Promise.all(rows.map((row) => batcher.add(row)));
   assertEquals((await sql`select count(*)::int from users`)[0].count, 70_000);
 });

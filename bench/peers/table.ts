@@ -46,7 +46,7 @@ export async function createTable({ sql }: Pick<Database, "sql">): Promise<Table
     },
     saveOne: ({ id, hash }) => sql`insert into ${sql(name)} (id, hash) values (${id}, ${hash})`,
   };
-  const ours: Sink<Row> = { ...byHand, saveMany: (rows, batch) => writer(rows, batch!) };
+  const ours: Sink<Row> = { ...byHand, saveMany: (rows, batch) => writer.send(rows, batch!) };
 
   await writer.check();
   // Connections are open before anything is measured.

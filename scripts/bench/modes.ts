@@ -21,7 +21,7 @@ export interface Task {
   /** Saves one row with an INSERT of its own. */
   insert(row: Saved): Promise<void>;
   /** Saves many rows with one statement. */
-  readonly send: PostgresWriter;
+  readonly writer: PostgresWriter;
   /** Appends one row to a file. */
   append(row: Saved): Promise<void>;
 }
@@ -119,8 +119,8 @@ export const MODES: readonly Mode[] = [
     description: "AsyncBatcher: save in bursts while hashing goes on, on the same thread",
     sink: "database",
     onPool: false,
-    async run({ count, batchSize, hash, send }) {
-      await using burst = startBurst(send, batchSize);
+    async run({ count, batchSize, hash, writer }) {
+      await using burst = startBurst(writer, batchSize);
       for (let id = 0; id < count && !burst.broken; id++) await burst.save({ id, hash: hash(id) });
     },
   },
@@ -138,8 +138,8 @@ export const MODES: readonly Mode[] = [
     description: "hash on all cores, save in bursts while hashing goes on",
     sink: "database",
     onPool: true,
-    async run({ batchSize, hashOnPool, send }) {
-      await using burst = startBurst(send, batchSize);
+    async run({ batchSize, hashOnPool, writer }) {
+      await using burst = startBurst(writer, batchSize);
       for await (const row of hashOnPool()) {
         await burst.save(row);
         if (burst.broken) break;
@@ -150,12 +150,11 @@ export const MODES: readonly Mode[] = [
 
 /** Saves through the batcher, and tells as soon as a batch has failed. */
 function startBurst(
-  send: PostgresWriter,
+  writer: PostgresWriter,
   batchSize: number,
 ): AsyncDisposable & { save(row: Saved): Promise<void>; readonly broken: boolean } {
   let broken = false;
-  const batcher = new AsyncBatcher(send, {
-    ...send.defaults,
+  const batcher = new AsyncBatcher(writer, {
     maxItems: batchSize,
     linger: LINGER,
     onBatch({ outcome }) {

@@ -16,7 +16,7 @@ export interface Bench {
   readonly sql: Sql;
   readonly table: string;
   /** Writes to that table. */
-  readonly send: PostgresWriter;
+  readonly writer: PostgresWriter;
   readonly pool: HashPool;
   readonly poolClock: PoolClock;
   /** Where the mode that saves to a file does. */
@@ -85,7 +85,7 @@ interface Notes {
 }
 
 function makeTask(bench: Bench, { timeline, responseMs, onHash }: Notes): Task {
-  const { passwords, cost, batchSize, sql, table, send, pool, poolClock, file } = bench;
+  const { passwords, cost, batchSize, sql, table, writer, pool, poolClock, file } = bench;
   const encoder = new TextEncoder();
 
   async function timed<T>(rows: readonly Saved[], save: () => Promise<T>): Promise<T> {
@@ -117,10 +117,10 @@ function makeTask(bench: Bench, { timeline, responseMs, onHash }: Notes): Task {
       }
     },
     insert: (row) => timed([row], () => insertRow(sql, table, row)),
-    send: Object.assign(
-      ((rows, batch) => timed(rows as Saved[], () => send(rows, batch))) as PostgresWriter,
-      { defaults: send.defaults, check: send.check },
-    ),
+    writer: {
+      ...writer,
+      send: (rows, batch) => timed(rows as Saved[], () => writer.send(rows, batch)),
+    },
     append: (row) =>
       timed([row], async () => {
         const bytes = encoder.encode(`${row.id} ${row.hash}\n`);

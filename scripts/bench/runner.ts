@@ -64,7 +64,7 @@ const CONNECTIONS = 10;
 /** A wire that is ready to be measured over. */
 interface Line {
   readonly wire: Wire;
-  readonly send: PostgresWriter;
+  readonly writer: PostgresWriter;
   readonly report: WireReport;
 }
 
@@ -88,7 +88,7 @@ export async function measure(
 
   async function runOnce(
     measurement: Measurement,
-    { wire, send }: Line,
+    { wire, writer }: Line,
     { passwords, cost }: Workload,
     pools: { pool: HashPool; poolClock: PoolClock },
     round: number,
@@ -96,7 +96,7 @@ export async function measure(
     const { mode } = measurement;
     await sql`truncate ${sql(table)}`;
     using file = await Deno.open(path, { write: true, create: true, truncate: true });
-    const bench = { passwords, cost, batchSize, sql: wire.sql, table, send, file, ...pools };
+    const bench = { passwords, cost, batchSize, sql: wire.sql, table, writer, file, ...pools };
     measurement.runs.push(
       await runMode(mode, bench, () => {
         signal.throwIfAborted();
@@ -114,9 +114,9 @@ export async function measure(
     await using opened = await openWires(database, latencies);
     const lines: Line[] = [];
     for (const wire of opened.wires) {
-      const send = postgresWriter(wire.sql, { table, columns: ["id", "hash"] });
+      const writer = postgresWriter(wire.sql, { table, columns: ["id", "hash"] });
       await sql`truncate ${sql(table)}`;
-      await warmUpLine(wire.sql, table, send);
+      await warmUpLine(wire.sql, table, writer);
       await sql`truncate ${sql(table)}`;
       signal.throwIfAborted();
       const report = await probe(
@@ -124,7 +124,7 @@ export async function measure(
         database,
         (id) => insertRow(wire.sql, table, { id, hash: "" }),
       );
-      lines.push({ wire, send, report });
+      lines.push({ wire, writer, report });
     }
     for (let i = 0; i < 50; i++) hashPasswordSync("warm up", { cost: 4 });
     const measurements: Measurement[] = [];
@@ -169,14 +169,14 @@ export async function measure(
  * Every connection is open, and knows both statements: to prepare one takes a round trip more. All
  * are busy at once, so that the driver spreads the statements over them.
  */
-async function warmUpLine(sql: Sql, table: string, send: PostgresWriter): Promise<void> {
+async function warmUpLine(sql: Sql, table: string, writer: PostgresWriter): Promise<void> {
   const signal = new AbortController().signal;
-  await send.check();
+  await writer.check();
   const connections = [...Array(CONNECTIONS).keys()];
   await Promise.all(connections.map(() => sql`select pg_sleep(0.02)`));
   await Promise.all(connections.map((id) => insertRow(sql, table, { id, hash: "" })));
   await Promise.all(connections.map((i) => {
-    return send([{ id: CONNECTIONS + i, hash: "" }], { id: "", attempt: 1, signal });
+    return writer.send([{ id: CONNECTIONS + i, hash: "" }], { id: "", attempt: 1, signal });
   }));
 }
 

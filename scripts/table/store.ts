@@ -79,8 +79,8 @@ const ENDINGS: Record<RowOutcome, Ending> = {
 /** A table in PostgreSQL. */
 export function tableStore(sql: Sql, options: TableStoreOptions): Store {
   const { target, retryFor, linger = LINGER, timeout, onBatch, onFind } = options;
-  const { send, defaults } = rowSender(sql, options);
-  const retry = { ...defaults.retry, deadline: retryFor };
+  const writer = rowSink(sql, options);
+  const retry = { ...writer.defaults.retry, deadline: retryFor };
   const ids = new AsyncBatcher(idFinder(sql, options.table), {
     maxInFlight: 1,
     idempotent: true,
@@ -89,7 +89,7 @@ export function tableStore(sql: Sql, options: TableStoreOptions): Store {
     retry,
     onBatch: onFind,
   });
-  const rows = new AsyncBatcher(send, { ...defaults, linger, timeout, retry, onBatch });
+  const rows = new AsyncBatcher(writer, { linger, timeout, retry, onBatch });
   return {
     get queued() {
       return rows.size;
@@ -181,8 +181,8 @@ function idFinder(sql: Sql, { quoted, target: [id] }: Table) {
 }
 
 /** Saves bursts of rows. */
-function rowSender(sql: Sql, { target, table, onConflict }: TableStoreOptions) {
-  const write = postgresWriter(sql, {
+function rowSink(sql: Sql, { target, table, onConflict }: TableStoreOptions) {
+  const writer = postgresWriter(sql, {
     table: target.table,
     columns: [target.id, target.hash, ...target.carried],
     conflict: onConflict === "error" ? undefined : {
@@ -195,7 +195,7 @@ function rowSender(sql: Sql, { target, table, onConflict }: TableStoreOptions) {
     rows: readonly Row[],
     batch: Batch,
   ): Promise<readonly (RowOutcome | Error)[]> {
-    const results = await write(rows, batch);
+    const results = await writer.send(rows, batch);
     return onConflict === "skip" && batch.attempt > 1 ? await claim(rows, results) : results;
   }
 
@@ -220,7 +220,7 @@ function rowSender(sql: Sql, { target, table, onConflict }: TableStoreOptions) {
     return outcomes;
   }
 
-  return { send, defaults: write.defaults };
+  return { send, defaults: writer.defaults };
 }
 
 /** Whether the server, or the check before it, refused this row and would take others. */
