@@ -8,6 +8,8 @@ export interface Binaries {
   readonly bin: string;
   /** Major version. */
   readonly version: number;
+  /** The exact version, as in "18.4". */
+  readonly release: string;
 }
 
 /** What a {@linkcode BinarySource} may need to know. */
@@ -62,7 +64,7 @@ export async function inspectBinaries(bin: string, account?: Account): Promise<B
     stdin: "null",
     stderr: "null",
   }).output();
-  const version = /\(PostgreSQL\) (\d+)/.exec(new TextDecoder().decode(stdout))?.[1];
-  if (version === undefined) throw new Error(`'${bin}' holds no PostgreSQL that runs here`);
-  return { bin, version: Number(version) };
+  const release = /\(PostgreSQL\) (\d[\w.]*)/.exec(new TextDecoder().decode(stdout))?.[1];
+  if (release === undefined) throw new Error(`'${bin}' holds no PostgreSQL that runs here`);
+  return { bin, version: parseInt(release), release };
 }

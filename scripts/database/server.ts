@@ -1,22 +1,65 @@
-import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { type Account, serverAccount } from "./account.ts";
-import { type Binaries, type BinarySource, findBinaries } from "./binaries.ts";
+import { serverAccount } from "./account.ts";
+import { type BinarySource, findBinaries } from "./binaries.ts";
+import { defaultCacheDir } from "./cache_folder.ts";
+import { type ClusterOptions, clusterTemplate, openCluster, USER } from "./cluster.ts";
 import { prepareDataDir } from "./data_dir.ts";
-import type { EmbeddedServer, EmbeddedServerOptions } from "./embedded.ts";
 import { DataDirError, EmbeddedServerError } from "./embedded_server_error.ts";
-import { Lifeline, type LifelineOptions } from "./lifeline.ts";
 import { explainFailure, PortTakenError } from "./start_failure.ts";
 
-const USER = "burst";
 const DATABASE = "postgres"; // every new cluster has it; another one would take time to create
 const POLL_INTERVAL = 10; // ms
 const PATIENCE = 2_000; // ms that the server of a program that was just killed may take to end
+
+/** Options for {@linkcode startServer}. */
+export interface EmbeddedServerOptions {
+  /**
+   * Folder that keeps the data after the server has ended. It is created if need be. Without it the
+   * data lives in a temporary folder and is removed.
+   */
+  dataDir?: string;
+  /**
+   * Whether a commit survives a power failure, as it does by default in PostgreSQL. Without it
+   * saving is faster, and figures measured that way say nothing about a real server.
+   *
+   * @default {true}
+   */
+  durable?: boolean;
+  /**
+   * TCP port on 127.0.0.1.
+   *
+   * @default {a free one, chosen by the operating system}
+   */
+  port?: number;
+  /** Called with one short sentence when something slow begins. */
+  onProgress?: (message: string) => void;
+  /** Gives up starting. A server that is ready is not affected. */
+  signal?: AbortSignal;
+}
+
+/** A PostgreSQL server that ends with this program, however it ends. */
+export interface EmbeddedServer extends AsyncDisposable {
+  /** Where to connect, with user and password. */
+  readonly url: string;
+  /** TCP port on 127.0.0.1. */
+  readonly port: number;
+  /** The server's main process. */
+  readonly pid: number;
+  /** Folder with the data and the server's log, `server.log`. */
+  readonly dataDir: string;
+  /**
+   * Stops the server. The second call returns the promise of the first.
+   *
+   * @returns A promise that resolves once the server is gone and temporary data is removed.
+   */
+  stop(): Promise<void>;
+}
 
 /** `startEmbeddedServer()` with a choice of where PostgreSQL may come from. */
 export async function startServer(
   options: EmbeddedServerOptions,
   sources: readonly BinarySource[],
+  cacheDir = defaultCacheDir(),
 ): Promise<EmbeddedServer> {
   const { port } = options;
   if (port !== undefined && !(Number.isInteger(port) && port > 0 && port < 65_536)) {
@@ -27,7 +70,7 @@ export async function startServer(
   const giveUpAt = performance.now() + PATIENCE;
   for (;;) {
     try {
-      return await startOnce(options, sources);
+      return await startOnce(options, sources, cacheDir);
     } catch (error) {
       if (!(error instanceof DataDirError) || performance.now() > giveUpAt) throw error;
       await new Promise((resolve) => setTimeout(resolve, 10 * POLL_INTERVAL));
@@ -38,21 +81,27 @@ export async function startServer(
 async function startOnce(
   options: EmbeddedServerOptions,
   sources: readonly BinarySource[],
+  cacheDir: string,
 ): Promise<EmbeddedServer> {
-  const { port, signal, onProgress } = options;
+  const { port, durable = true, signal, onProgress } = options;
   signal?.throwIfAborted();
-  const keptDir = options.dataDir === undefined ? undefined : resolve(options.dataDir);
-  const account = await serverAccount(keptDir);
-  const version = keptDir === undefined ? undefined : await prepareDataDir(keptDir, account);
-  const binaries = await findBinaries(sources, { account, onProgress, signal });
+  const dataDir = options.dataDir === undefined ? undefined : resolve(options.dataDir);
+  const account = await serverAccount(dataDir);
+  const version = dataDir === undefined ? undefined : await prepareDataDir(dataDir, account);
+  const search = { account, onProgress, signal };
+  const binaries = await findBinaries(sources, search);
   if (version !== undefined && version !== binaries.version) {
     throw new EmbeddedServerError(
-      `Cannot use '${keptDir}' as the data folder as PostgreSQL ${version} has written it, and this is PostgreSQL ${binaries.version}: choose another folder`,
+      `Cannot use '${dataDir}' as the data folder as PostgreSQL ${version} has written it, and this is PostgreSQL ${binaries.version}: choose another folder`,
     );
   }
+  const template = dataDir === undefined
+    ? await clusterTemplate(cacheDir, binaries, search)
+    : undefined;
+  const cluster = { binaries, dataDir, account, template, sync: durable };
   for (let attempt = 1;; attempt++) {
     try {
-      return await launch({ ...options, port: port ?? freePort() }, keptDir, binaries, account);
+      return await launch({ ...options, port: port ?? freePort() }, cluster);
     } catch (error) {
       // Somebody else may have taken the free port before the server did
       if (port !== undefined || !(error instanceof PortTakenError) || attempt === 5) throw error;
@@ -62,20 +111,10 @@ async function startOnce(
 
 async function launch(
   { port, durable = true, onProgress, signal }: EmbeddedServerOptions & { port: number },
-  keptDir: string | undefined,
-  { bin, version }: Binaries,
-  account: Account | undefined,
+  cluster: ClusterOptions,
 ): Promise<EmbeddedServer> {
-  const dataDir = keptDir ?? join(await temporaryRoot(account), `burst-postgres-${randomHex(8)}`);
-  const lifeline = runAs(account, {
-    bin,
-    dataDir,
-    temporary: keptDir === undefined,
-    initdbArgs: initdbArgs(version, keptDir !== undefined && durable),
-    postgresArgs: postgresArgs(port, durable),
-    password: randomHex(24),
-  });
-  const { reports } = lifeline;
+  const lifeline = await openCluster({ ...cluster, postgresArgs: postgresArgs(port, durable) });
+  const { reports, dataDir } = lifeline;
   try {
     for (let told = false;;) {
       if (!told && reports.has("initdb")) {
@@ -86,7 +125,7 @@ async function launch(
       if (lifeline.hasEnded) {
         const { output } = lifeline;
         const step = reports.get("failed");
-        throw explainFailure({ step, output, dataDir, port, user: account?.name });
+        throw explainFailure({ step, output, dataDir, port, user: cluster.account?.name });
       }
       if (await isReady(dataDir, Number(reports.get("server")))) break;
       await new Promise((resolve) => setTimeout(resolve, POLL_INTERVAL));
@@ -96,6 +135,9 @@ async function launch(
     throw error;
   }
   await lifeline.release();
+  if (cluster.template && reports.has("unusable")) {
+    await Deno.remove(cluster.template).catch(() => {}); // another program was faster
+  }
   const url = `postgres://${USER}:${reports.get("password")}@127.0.0.1:${port}/${DATABASE}`;
   let stopped: Promise<void> | undefined;
   const stop = () => stopped ??= lifeline.end();
@@ -103,31 +145,11 @@ async function launch(
   return { url, port, pid, dataDir, stop, [Symbol.asyncDispose]: stop };
 }
 
-function runAs(account: Account | undefined, options: LifelineOptions): Lifeline {
-  try {
-    return new Lifeline({ ...options, account });
-  } catch (error) {
-    const user = account ? `the user '${account.name}'` : "this user";
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new EmbeddedServerError(`Cannot start PostgreSQL as ${user}: ${reason}`, {
-      cause: error,
-    });
-  }
-}
-
 /** Whether our server, and not another one's file, says that clients may come. */
 async function isReady(dataDir: string, pid: number): Promise<boolean> {
   const file = await Deno.readTextFile(join(dataDir, "postmaster.pid")).catch(() => "");
   const lines = file.split("\n");
   return Number(lines[0]) === pid && lines[7]?.trim() === "ready";
-}
-
-function initdbArgs(version: number, sync: boolean): string[] {
-  const args = ["--auth=scram-sha-256", `--username=${USER}`, "--encoding=UTF8", "--locale=C"];
-  // C.UTF-8 knows upper and lower case beyond ASCII. As a locale of the system it may be missing
-  if (version >= 17) args.push("--locale-provider=builtin", "--builtin-locale=C.UTF-8");
-  if (!sync) args.push("--no-sync");
-  return args;
 }
 
 function postgresArgs(port: number, durable: boolean): string[] {
@@ -140,17 +162,4 @@ function freePort(): number {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   listener.close();
   return listener.addr.port;
-}
-
-/** Folder for temporary folders of the server's user. */
-async function temporaryRoot(account: Account | undefined): Promise<string> {
-  const root = tmpdir();
-  if (account === undefined) return root;
-  // Root may have one that is closed to others
-  const { mode } = await Deno.stat(root).catch(() => ({ mode: 0 }));
-  return (mode! & 0o003) === 0o003 ? root : "/tmp";
-}
-
-function randomHex(bytes: number): string {
-  return crypto.getRandomValues(new Uint8Array(bytes)).toHex();
 }
