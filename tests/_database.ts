@@ -1,17 +1,15 @@
 import postgres from "postgres";
 import { AsyncBatcher } from "../batcher.ts";
 import { postgresWriter, type PostgresWriterOptions, type Row } from "../postgres.ts";
-import { startEmbeddedServer } from "../scripts/database/embedded.ts";
 import { allowed } from "./_permissions.ts";
+import { createDatabase } from "./fixtures/shared_server.ts";
 
-// Started outside any test, so that no test is blamed for the child process.
-const server = allowed && !Deno.env.get("DATABASE_URL")
-  ? await startEmbeddedServer({ durable: false })
-  : undefined;
+// Created outside any test, so that no test is blamed for what the server needs.
+const url = allowed ? Deno.env.get("DATABASE_URL") || await createDatabase() : "";
 
-/** The server that `DATABASE_URL` names, or an embedded one. */
+/** The database that `DATABASE_URL` names, or one of this test file's own on an embedded server. */
 export function databaseUrl(): string {
-  return server?.url ?? Deno.env.get("DATABASE_URL")!;
+  return url;
 }
 
 /** A connection pool for one test, already connected, that leaves no timer behind. */

@@ -74,7 +74,8 @@ hashTest("goes on when connections break, and knows which rows are its own", asy
   await using run = new HashRun([path, ...flags]);
   for (let enough = 50; enough < ids.length && await run.running; enough += 150) {
     await until(async () => await countOf(sql) >= enough || !await run.running);
-    await sql`select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'burst'`;
+    await sql`select pg_terminate_backend(pid) from pg_stat_activity
+      where application_name = 'burst' and datname = current_database()`;
   }
   const { code, stdout } = await run.output();
   assertEquals(code, 0);
