@@ -19,8 +19,8 @@ import { Progress } from "./cli/progress.ts";
 import { runScript, ScriptError } from "./cli/run.ts";
 import { openDatabase } from "./database/connect.ts";
 
-async function main(signal: AbortSignal): Promise<void> {
-  const flags = parseFlags(Deno.args, FLAGS);
+export async function main(signal: AbortSignal, args = Deno.args): Promise<void> {
+  const flags = parseFlags(args, FLAGS);
   if (flags.help) return console.log(helpText(USAGE, FLAGS));
   const earlier = flags.compare === undefined ? undefined : await readEarlier(flags.compare);
   const plan = await makePlan(flags);

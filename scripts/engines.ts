@@ -51,8 +51,8 @@ interface Measurement {
   readonly samples: number[];
 }
 
-async function main(signal: AbortSignal): Promise<void> {
-  const flags = parseFlags(Deno.args, FLAGS);
+export async function main(signal: AbortSignal, args = Deno.args): Promise<void> {
+  const flags = parseFlags(args, FLAGS);
   if (flags.help) return console.log(helpText(USAGE, FLAGS));
   using progress = new Progress();
   const loaded = await loadAll(flags.engines ?? ENGINES, flags.workers);

@@ -27,8 +27,8 @@ import { Streams } from "./queue/streams.ts";
 /** How long jobs that are sent may take to be acknowledged after Ctrl-C, in milliseconds. */
 const LAST_ANSWERS = 5_000;
 
-async function main(signal: AbortSignal): Promise<void> {
-  const { INPUT, ...flags } = parseFlags(Deno.args, FLAGS, ["INPUT"]);
+export async function main(signal: AbortSignal, args = Deno.args): Promise<void> {
+  const { INPUT, ...flags } = parseFlags(args, FLAGS, ["INPUT"]);
   if (flags.help) return console.log(helpText(USAGE, FLAGS));
   const plan = makePlan(INPUT, flags);
   if (flags.rejects !== undefined) await checkRejectsPath(flags.rejects, plan.path);

@@ -22,8 +22,8 @@ import { readPages } from "./input/pages.ts";
 import { dryStore, tableStore } from "./table/store.ts";
 import { prepareTable } from "./table/table.ts";
 
-async function main(signal: AbortSignal): Promise<void> {
-  const { INPUT, ...flags } = parseFlags(Deno.args, FLAGS, ["INPUT"]);
+export async function main(signal: AbortSignal, args = Deno.args): Promise<void> {
+  const { INPUT, ...flags } = parseFlags(args, FLAGS, ["INPUT"]);
   if (flags.help) return console.log(helpText(USAGE, FLAGS));
   const plan = makePlan(INPUT, flags);
   if (flags.rejects !== undefined) await checkRejectsPath(flags.rejects, plan.path);

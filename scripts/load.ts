@@ -45,8 +45,8 @@ const SERVICES = {
   pool: "../serve.ts",
 };
 
-async function main(signal: AbortSignal): Promise<void> {
-  const flags = parseFlags(Deno.args, FLAGS);
+export async function main(signal: AbortSignal, args = Deno.args): Promise<void> {
+  const flags = parseFlags(args, FLAGS);
   if (flags.help) return console.log(helpText(USAGE, FLAGS));
   const { cost, connections, workers, duration: seconds } = flags;
   using progress = new Progress();

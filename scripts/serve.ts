@@ -9,4 +9,8 @@
 import { runScript } from "./cli/run.ts";
 import { serveUsers } from "./serve/serve_users.ts";
 
-if (import.meta.main) await runScript((signal) => serveUsers(signal), { service: true });
+export async function main(signal: AbortSignal, args = Deno.args): Promise<void> {
+  await serveUsers(signal, args);
+}
+
+if (import.meta.main) await runScript(main, { service: true });

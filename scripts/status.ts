@@ -22,8 +22,8 @@ const USAGE = `Tells how many jobs of a queue are waiting, in work, done and dea
 
 Usage: deno run -A scripts/status.ts --nats URL [flags]`;
 
-async function main(): Promise<void> {
-  const flags = parseFlags(Deno.args, FLAGS);
+export async function main(_signal: AbortSignal, args = Deno.args): Promise<void> {
+  const flags = parseFlags(args, FLAGS);
   if (flags.help) return console.log(helpText(USAGE, FLAGS));
   await using nats = await openNats({ ...flags, nats: required(flags.nats, "nats", "NATS") });
   try {

@@ -27,8 +27,8 @@ import { checkFlags, FLAGS, USAGE, type Values } from "./queue/worker_flags.ts";
 import { tableStore } from "./table/store.ts";
 import { prepareTable } from "./table/table.ts";
 
-async function main(signal: AbortSignal): Promise<void> {
-  const flags = parseFlags(Deno.args, FLAGS);
+export async function main(signal: AbortSignal, args = Deno.args): Promise<void> {
+  const flags = parseFlags(args, FLAGS);
   if (flags.help) return console.log(helpText(USAGE, FLAGS));
   checkFlags(flags);
   const keyFile = required(flags["key-file"], "key-file", "the key of the jobs");

@@ -1,6 +1,7 @@
 import postgres from "postgres";
 import { AsyncBatcher } from "../batcher.ts";
 import { postgresWriter, type PostgresWriterOptions, type Row } from "../postgres.ts";
+import { type Need, needing } from "./_needs.ts";
 import { allowed } from "./_permissions.ts";
 import { createDatabase } from "./fixtures/shared_server.ts";
 
@@ -31,10 +32,10 @@ export async function connect(
 export function databaseTest(
   name: string,
   fn: (sql: postgres.Sql, schema: string) => Promise<void>,
+  ...needs: readonly Need[]
 ): void {
   Deno.test({
-    name,
-    ignore: !allowed,
+    ...needing(name, ...needs),
     async fn() {
       const schema = `burst_test_${crypto.randomUUID().slice(0, 8)}`;
       await using admin = await connect({ max: 1 });

@@ -1,8 +1,10 @@
 import { assertEquals } from "@std/assert";
 import { join } from "node:path";
+import { needing } from "./_needs.ts";
 import { withFolder } from "./fixtures/embedded_helpers.ts";
 import { HashRun, type Output } from "./fixtures/hash_run.ts";
-import { hasNats, NatsServer } from "./fixtures/nats_server.ts";
+import { NATS, NatsServer } from "./fixtures/nats_server.ts";
+import { runHere } from "./fixtures/script_here.ts";
 
 export type Script = "enqueue.ts" | "worker.ts" | "status.ts";
 
@@ -14,7 +16,7 @@ export interface QueueContext {
   readonly file: (name: string, content: string) => Promise<string>;
   /** Starts a script. */
   readonly start: (script: Script, args?: readonly string[]) => HashRun;
-  /** Runs a script to its end. */
+  /** Runs a script to its end: `worker.ts` in a process of its own, the others in this one. */
   readonly run: (script: Script, args?: readonly string[]) => Promise<Output>;
   readonly status: () => Promise<Record<string, number>>;
 }
@@ -27,13 +29,7 @@ const FLAGS: Record<Script, readonly string[]> = {
 
 /** A test with a NATS server and a folder with a key. */
 export function queueTest(name: string, fn: (context: QueueContext) => Promise<void>): void {
-  if (hasNats) Deno.test(name, () => withQueue(fn));
-  else ignored(name);
-}
-
-/** A test that needs a NATS server where there is none. */
-export function ignored(name: string): void {
-  Deno.test({ name: `${name} (needs nats-server)`, ignore: true, fn() {} });
+  Deno.test({ ...needing(name, NATS), fn: () => withQueue(fn) });
 }
 
 /**
@@ -53,19 +49,22 @@ export async function withQueue(
       return path;
     };
     const key = await file("key", "ab".repeat(32));
-    const start = (script: Script, args: readonly string[] = []) => {
+    const flagsOf = (script: Script, args: readonly string[]) => {
       // What a test says goes first: a flag may stand only once.
       const given = new Set(args);
-      const saves = script === "worker.ts" ? target : undefined;
       const pairs = [
         ["--nats", nats.url],
         ...(script === "status.ts" ? [] : [["--key-file", key]]),
-        ...(saves ? [["--table", saves.table]] : []),
+        ...(script === "worker.ts" && target ? [["--table", target.table]] : []),
       ].filter(([flag]) => !given.has(flag));
-      const env = { DATABASE_URL: saves?.databaseUrl ?? "" };
-      return new HashRun([...args, ...pairs.flat(), ...FLAGS[script]], env, script);
+      return [...args, ...pairs.flat(), ...FLAGS[script]];
     };
-    const run = async (script: Script, args?: readonly string[]) => {
+    const start = (script: Script, args: readonly string[] = []) => {
+      const env = { DATABASE_URL: script === "worker.ts" && target ? target.databaseUrl : "" };
+      return new HashRun(flagsOf(script, args), env, script);
+    };
+    const run = async (script: Script, args: readonly string[] = []) => {
+      if (script !== "worker.ts") return await runHere(script, flagsOf(script, args));
       await using run = start(script, args);
       await run.endInput();
       return await run.output();

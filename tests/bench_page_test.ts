@@ -6,6 +6,7 @@ import { colourStyle } from "../scripts/bench/figures/theme.ts";
 import { MODES } from "../scripts/bench/modes.ts";
 import type { Run } from "../scripts/bench/run.ts";
 import { Timeline } from "../scripts/bench/timeline.ts";
+import { needing } from "./_needs.ts";
 import { allowed } from "./_permissions.ts";
 import { onDatabase } from "./_bench.ts";
 
@@ -131,8 +132,7 @@ function pageTest(name: string, fn: (html: string, files: Map<string, string>) =
 
 function browserTest(name: string, fn: (html: string) => Promise<void>): void {
   Deno.test({
-    name: `bench.ts --report ${name}`,
-    ignore: chromium === undefined,
+    ...needing(`bench.ts --report ${name}`, { name: "Chromium", met: chromium !== undefined }),
     async fn() {
       await fn((await (made ??= makePage())).html);
     },

@@ -13,16 +13,14 @@ import {
   exists,
   ignore,
   isAlive,
-  ps,
   Script,
   vanishes,
   withFolder,
   withSql,
 } from "./fixtures/embedded_helpers.ts";
+import { processes, processOf } from "./fixtures/programs.ts";
 
 const isRoot = !ignore && Deno.uid() === 0;
-const listed = ignore ? "" : await ps(Deno.pid, "uid").catch(() => "");
-const ignoreWithoutPs = listed === ""; // slim containers come without it
 const fixture = fileURLToPath(import.meta.resolve("./fixtures/embedded_script.ts"));
 
 Deno.test("startEmbeddedServer() starts a server that answers queries", { ignore }, async () => {
@@ -94,12 +92,12 @@ Deno.test("startEmbeddedServer() lets nobody in without the password", { ignore 
 });
 
 Deno.test("startEmbeddedServer() shows the password to no other process", {
-  ignore: ignoreWithoutPs,
+  ignore,
 }, async () => {
   await using server = await startEmbeddedServer({ durable: false });
-  const processes = await ps("-A", "args");
-  assertStringIncludes(processes, server.dataDir);
-  assert(!processes.includes(new URL(server.url).password));
+  const commands = (await processes()).map(({ args }) => args).join("\n");
+  assertStringIncludes(commands, server.dataDir);
+  assert(!commands.includes(new URL(server.url).password));
   const { mode } = await Deno.stat(server.dataDir);
   assertStrictEquals(mode! & 0o777, 0o700);
 });
@@ -178,11 +176,11 @@ Deno.test("startEmbeddedServer() leaves nothing after kill -9", { ignore }, asyn
 });
 
 Deno.test("startEmbeddedServer() leaves nothing if its shell was killed", {
-  ignore: ignoreWithoutPs,
+  ignore,
 }, async () => {
   await using script = new Script([fixture, "wait"]);
   const server = JSON.parse(await script.line());
-  const shell = Number(await ps(server.pid, "ppid"));
+  const shell = (await processOf(server.pid)).ppid;
   Deno.kill(shell, "SIGKILL");
   while (isAlive(shell)) await new Promise((resolve) => setTimeout(resolve, 5));
   script.kill("SIGKILL");
@@ -235,10 +233,10 @@ Deno.test(
 
 Deno.test(
   "startEmbeddedServer() runs the server as an ordinary user",
-  { ignore: ignoreWithoutPs },
+  { ignore },
   async () => {
     await using server = await startEmbeddedServer({ durable: false });
-    const uid = Number(await ps(server.pid, "uid"));
+    const { uid } = await processOf(server.pid);
     if (isRoot) assert(uid > 0);
     else assertStrictEquals(uid, Deno.uid());
   },

@@ -3,6 +3,7 @@ import type { Sql } from "postgres";
 import { AsyncBatcher, type AsyncBatcherOptions, type BatchReport } from "../batcher.ts";
 import { postgresOptions, type PostgresWriteError, postgresWriter, type Row } from "../postgres.ts";
 import { connect } from "./_database.ts";
+import { type Need, needing, UNIX } from "./_needs.ts";
 import { allowed } from "./_permissions.ts";
 import {
   assertContract,
@@ -18,17 +19,17 @@ import {
 import { rejection } from "./_helpers.ts";
 import { until } from "./fixtures/hash_run.ts";
 import { MortalServer } from "./fixtures/mortal_server.ts";
+import { succeeds } from "./fixtures/programs.ts";
 
 const RETRY = { maxAttempts: Infinity, minDelay: 5, maxDelay: 50 };
 
 function serverTest(
   name: string,
   fn: (server: MortalServer, sql: Sql) => Promise<void>,
-  { settings, ignore = false }: { settings?: Record<string, number>; ignore?: boolean } = {},
+  { settings, needs = [] }: { settings?: Record<string, number>; needs?: readonly Need[] } = {},
 ): void {
   Deno.test({
-    name,
-    ignore: ignore || !allowed || Deno.build.os === "windows",
+    ...needing(name, UNIX, ...needs),
     async fn() {
       await using server = await MortalServer.start(settings);
       await using sql = await connectTo(server);
@@ -37,14 +38,15 @@ function serverTest(
   });
 }
 
-/** Whether a small disk can be had: root may, but not in every container. */
-function canMount(): boolean {
+/** A small disk. Root may have one, but not in every container. */
+const DISK: Need = { name: "the right to mount", met: await canMount() };
+
+async function canMount(): Promise<boolean> {
   if (!allowed || Deno.build.os !== "linux" || Deno.uid() !== 0) return false;
-  const path = Deno.makeTempDirSync({ prefix: "burst-test-disk-" });
-  const run = (command: string, ...args: string[]) =>
-    new Deno.Command(command, { args, stderr: "null" }).outputSync().success;
-  const can = run("mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", path) && run("umount", path);
-  Deno.removeSync(path);
+  const path = await Deno.makeTempDir({ prefix: "burst-test-disk-" });
+  const can = await succeeds("mount", ["-t", "tmpfs", "-o", "size=1m", "tmpfs", path]) &&
+    await succeeds("umount", [path]);
+  await Deno.remove(path);
   return can;
 }
 
@@ -267,7 +269,7 @@ serverTest("AsyncBatcher saves rows when there is room on the disk again", async
   await assertContract(sql, endings);
   await sql`drop table users`;
   await sql`drop tablespace small`;
-}, { ignore: !canMount() });
+}, { needs: [DISK] });
 
 async function prepare(
   sql: Sql,

@@ -4,14 +4,9 @@ import { join } from "node:path";
 import type postgres from "postgres";
 import { openNats } from "../scripts/queue/connection.ts";
 import { databaseTest, databaseUrl } from "./_database.ts";
-import {
-  account,
-  contentOf,
-  ignored,
-  type QueueContext,
-  type Script,
-  withQueue,
-} from "./_queue.ts";
+import type { Need } from "./_needs.ts";
+import { allowed } from "./_permissions.ts";
+import { account, contentOf, type QueueContext, type Script, withQueue } from "./_queue.ts";
 import {
   assertSaved,
   countOf,
@@ -22,7 +17,8 @@ import {
   range,
 } from "./_users.ts";
 import { SECRET, until } from "./fixtures/hash_run.ts";
-import { hasNats, NatsServer } from "./fixtures/nats_server.ts";
+import { NATS, NatsServer } from "./fixtures/nats_server.ts";
+import { succeeds } from "./fixtures/programs.ts";
 
 /** What a test of workers works with. */
 interface WorkerContext extends QueueContext {
@@ -32,14 +28,22 @@ interface WorkerContext extends QueueContext {
 }
 
 /** A test with a NATS server, a folder with a key, and a table for the workers. */
-function workerTest(name: string, fn: (context: WorkerContext) => Promise<void>): void {
-  if (!hasNats) return ignored(name);
-  databaseTest(name, async (sql, schema) => {
-    await sql`create table users (id int primary key, hash text not null)`;
-    const table = `${schema}.users`;
-    const target = { table, databaseUrl: databaseUrl() };
-    await withQueue((context) => fn({ ...context, sql, table }), target);
-  });
+function workerTest(
+  name: string,
+  fn: (context: WorkerContext) => Promise<void>,
+  ...needs: readonly Need[]
+): void {
+  databaseTest(
+    name,
+    async (sql, schema) => {
+      await sql`create table users (id int primary key, hash text not null)`;
+      const table = `${schema}.users`;
+      const target = { table, databaseUrl: databaseUrl() };
+      await withQueue((context) => fn({ ...context, sql, table }), target);
+    },
+    NATS,
+    ...needs,
+  );
 }
 
 workerTest("enqueue.ts and worker.ts bring every row into the table, once", async (context) => {
@@ -256,56 +260,59 @@ workerTest(
   },
 );
 
-/** A certificate for 127.0.0.1 (the client checks addresses as localhost), and who vouches for it; `undefined` where there is no openssl. */
-async function certify(folder: string): Promise<readonly string[] | undefined> {
-  const openssl = async (...args: string[]) => {
-    const command = new Deno.Command("openssl", { args, cwd: folder, stderr: "null" });
-    return (await command.output().catch(() => undefined))?.success === true;
-  };
+const OPENSSL: Need = { name: "openssl", met: allowed && await succeeds("openssl", ["version"]) };
+
+/** A certificate for 127.0.0.1 (the client checks addresses as localhost), and who vouches for it. */
+async function certify(folder: string): Promise<readonly string[]> {
+  const openssl = async (...args: string[]) =>
+    assert(await succeeds("openssl", args, { cwd: folder }), `openssl ${args[0]} has failed`);
   const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
   await Deno.writeTextFile(
     join(folder, "ext"),
     "subjectAltName=IP:127.0.0.1,DNS:localhost\nbasicConstraints=CA:FALSE\n",
   );
-  const done =
-    await openssl("req", "-x509", ...key, "-keyout", "ca.key", "-out", "ca", "-subj", "/CN=ca") &&
-    await openssl(
-      "req",
-      ...key,
-      "-keyout",
-      "server.key",
-      "-out",
-      "csr",
-      "-subj",
-      "/CN=127.0.0.1",
-    ) &&
-    await openssl(
-      ...["x509", "-req", "-in", "csr", "-CA", "ca", "-CAkey", "ca.key", "-CAcreateserial"],
-      ...["-extfile", "ext", "-out", "server"],
-    );
-  if (!done) return undefined;
+  await openssl("req", "-x509", ...key, "-keyout", "ca.key", "-out", "ca", "-subj", "/CN=ca");
+  await openssl("req", ...key, "-keyout", "server.key", "-out", "csr", "-subj", "/CN=127.0.0.1");
+  await openssl(
+    ...["x509", "-req", "-in", "csr", "-CA", "ca", "-CAkey", "ca.key", "-CAcreateserial"],
+    ...["-extfile", "ext", "-out", "server"],
+  );
   return ["--tls", "--tlscert", join(folder, "server"), "--tlskey", join(folder, "server.key")];
 }
 
-workerTest("worker.ts and enqueue.ts speak TLS, and say who they are", async (context) => {
-  const { sql, folder, file, run } = context;
-  const tls = await certify(folder);
-  await using nats = await NatsServer.start(["--user", "ann", "--pass", "sesame", ...(tls ?? [])]);
+workerTest("worker.ts and enqueue.ts say who they are", async ({ sql, file, run }) => {
+  await using nats = await NatsServer.start(["--user", "ann", "--pass", "sesame"]);
   const address = (user: string) => ["--nats", `nats://${user}127.0.0.1:${nats.port}`];
-  const ca = tls === undefined ? [] : ["--tls-ca", join(folder, "ca")];
   const path = await file("users.csv", csv([1]));
   const cases: [user: string, flags: string[], sentence: RegExp][] = [
-    ["", ca, /does not let this user in: check --creds\n$/],
-    ["ann:Secret@", ca, /does not let this user in: check --creds\n$/],
+    ["", [], /does not let this user in: check --creds\n$/],
+    ["ann:Secret@", [], /does not let this user in: check --creds\n$/],
     [
       "ann:sesame@",
       ["--creds", path],
       /^Cannot use the credentials in .* as there are none: .*\n$/,
     ],
   ];
-  if (tls !== undefined) {
-    cases.push(["ann:sesame@", [], /certificate is not to be trusted: see --tls-ca\n$/]);
+  for (const [user, flags, sentence] of cases) {
+    const { code, stdout, stderr } = await run("enqueue.ts", [path, ...address(user), ...flags]);
+    assertEquals([code, stdout], [1, ""]);
+    assertMatch(stderr, sentence);
   }
+  assertEquals((await run("enqueue.ts", [path, ...address("ann:sesame@")])).code, 0);
+  assertEquals((await run("worker.ts", ["--until-empty", ...address("ann:sesame@")])).code, 0);
+  await assertSaved(sql, [1]);
+});
+
+workerTest("worker.ts and enqueue.ts speak TLS", async ({ sql, folder, file, run }) => {
+  const tls = await certify(folder);
+  await using nats = await NatsServer.start(["--user", "ann", "--pass", "sesame", ...tls]);
+  const path = await file("users.csv", csv([1]));
+  const address = (user: string) => ["--nats", `nats://${user}127.0.0.1:${nats.port}`];
+  const ca = ["--tls-ca", join(folder, "ca")];
+  const cases: [user: string, flags: string[], sentence: RegExp][] = [
+    ["ann:sesame@", [], /certificate is not to be trusted: see --tls-ca\n$/],
+    ["ann:Secret@", ca, /does not let this user in: check --creds\n$/],
+  ];
   for (const [user, flags, sentence] of cases) {
     const { code, stdout, stderr } = await run("enqueue.ts", [path, ...address(user), ...flags]);
     assertEquals([code, stdout], [1, ""]);
@@ -315,7 +322,7 @@ workerTest("worker.ts and enqueue.ts speak TLS, and say who they are", async (co
   assertEquals((await run("enqueue.ts", [path, ...right])).code, 0);
   assertEquals((await run("worker.ts", ["--until-empty", ...right])).code, 0);
   await assertSaved(sql, [1]);
-});
+}, OPENSSL);
 
 workerTest(
   "enqueue.ts, worker.ts and status.ts refuse what cannot work, with one sentence",

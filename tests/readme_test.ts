@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { databaseUrl } from "./_database.ts";
 import { allowed } from "./_permissions.ts";
-import { hasNats } from "./fixtures/nats_server.ts";
+import { NATS } from "./fixtures/nats_server.ts";
 
 const ROOT = new URL("../", import.meta.url);
 
@@ -70,7 +70,7 @@ Deno.test({
       ["hash.ts", "The job"],
       ["serve.ts", "The service"],
       // Where there is no NATS, its client is not to be downloaded either.
-      ...(hasNats ? ["enqueue.ts", "worker.ts", "status.ts"] : [])
+      ...(NATS.met ? ["enqueue.ts", "worker.ts", "status.ts"] : [])
         .map((script) => [script, "Many machines"]),
     ];
     for (const [script, heading] of scripts) {

@@ -6,6 +6,7 @@ import { allowed } from "./_permissions.ts";
 import { endLockedOut, isLockedOut, lockTable } from "./_users.ts";
 import { assertHidden, SECRET, until } from "./fixtures/hash_run.ts";
 import { MortalServer } from "./fixtures/mortal_server.ts";
+import { runHere } from "./fixtures/script_here.ts";
 import { ServeRun } from "./fixtures/serve_run.ts";
 
 /** A test with a schema and a service whose table is in it. */
@@ -348,7 +349,7 @@ databaseTest("serve.ts refuses what cannot work, with one sentence", async (sql,
   ];
   try {
     for (const [args, expected, sentence] of cases) {
-      const { code, stdout, stderr } = await ServeRun.output(args);
+      const { code, stdout, stderr } = await runHere("serve.ts", args);
       assertEquals([code, stdout], [expected, ""], args.join(" ") + stderr);
       assertMatch(stderr, sentence);
     }

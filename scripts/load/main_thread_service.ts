@@ -8,7 +8,7 @@ import { serveUsers } from "../serve/serve_users.ts";
 
 if (import.meta.main) {
   await runScript((signal) =>
-    serveUsers(signal, ({ cost }) => {
+    serveUsers(signal, Deno.args, ({ cost }) => {
       let inFlight = 0;
       async function counted<T>(work: Promise<T>): Promise<T> {
         inFlight++;

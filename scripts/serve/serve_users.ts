@@ -17,15 +17,17 @@ export type Hasher =
 /**
  * Serves as the command line says, until the signal is aborted and what is in hand then is done.
  *
+ * @param args The command line.
  * @param openHasher Makes what hashes.
  * @throws {UsageError} If a flag is wrong.
  * @throws {ScriptError} If it cannot serve.
  */
 export async function serveUsers(
   signal: AbortSignal,
+  args: string[],
   openHasher: (flags: Values) => Hasher = ({ workers, cost }) => new HashPool({ workers, cost }),
 ): Promise<void> {
-  const flags = parseFlags(Deno.args, FLAGS);
+  const flags = parseFlags(args, FLAGS);
   if (flags.help) return console.log(helpText(USAGE, FLAGS));
   checkFlags(flags);
   await using database = await databaseFromFlags(flags, signal);
