@@ -1,14 +1,14 @@
 /**
- * Save the results of CPU-bound work to PostgreSQL in small asynchronous bursts, so that neither the
- * processor nor the database ever waits for the other.
+ * Run CPU-bound work on every core and save the results to PostgreSQL in small asynchronous batches,
+ * so that neither the processor nor the database waits for the other.
  *
- * {@linkcode AsyncBatcher} collects items and sends them in batches, several at a time, while the
- * program goes on; {@linkcode postgresWriter} is a sink for it, a table in PostgreSQL, and any
- * function that sends an array will do. {@linkcode hashPassword} and its relatives are the work.
+ * {@linkcode HashPool} hashes passwords on every core. {@linkcode AsyncBatcher} collects items and
+ * sends them in batches, several at a time, while the program goes on. {@linkcode postgresWriter} is
+ * a sink for it, a table in PostgreSQL; any function that sends an array will do.
  *
- * @example Hash on this thread, save in bursts
+ * @example Hash on every core, save in batches
  * ```ts
- * import { AsyncBatcher, hashPassword } from "@burst/batcher";
+ * import { AsyncBatcher, HashPool } from "@burst/batcher";
  * import { assertEquals } from "@std/assert";
  *
  * const table = new Map<number, string>();
@@ -16,8 +16,10 @@
  *   for (const { id, hash } of rows) table.set(id, hash); // or an INSERT, a POST, …
  * });
  *
- * for (const [id, password] of ["swordfish", "12345", "mellon"].entries()) {
- *   await batcher.push({ id, hash: await hashPassword(password, { cost: 4 }) });
+ * await using pool = new HashPool({ cost: 4 });
+ * const users = ["swordfish", "12345", "mellon"].map((password, id) => ({ id, password }));
+ * for await (const { item, hash } of pool.map(users, (user) => user.password)) {
+ *   await batcher.push({ id: item.id, hash });
  * }
  * const { saved, failures = [] } = await batcher.close();
  * assertEquals([saved, failures.length, table.size], [3, 0, 3]);
