@@ -6,7 +6,7 @@
 import type { Sql } from "postgres";
 import type { AsyncBatcherOptions, Batch, Sink } from "./batcher.ts";
 import { copyMethod } from "./_internal/postgres/copy.ts";
-import { badRow, PostgresWriteError, withoutValues } from "./_internal/postgres/errors.ts";
+import { badValue, PostgresWriteError } from "./_internal/postgres/errors.ts";
 import {
   type ConflictPlan,
   type Method,
@@ -14,11 +14,24 @@ import {
   rowsMethod,
   unnestMethod,
 } from "./_internal/postgres/methods.ts";
+import { checkName, checkNames, RETRY } from "./_internal/postgres/options.ts";
+import { Plan } from "./_internal/postgres/plan.ts";
 import { postgresOptions } from "./_internal/postgres/socket.ts";
 import { readTable, type Table } from "./_internal/postgres/table.ts";
 import { describe } from "./_internal/shared/validate.ts";
 
 export { postgresOptions, PostgresWriteError };
+export {
+  type ColumnDescription,
+  describeTable,
+  type TableDescription,
+} from "./_internal/postgres/describe.ts";
+export {
+  type Found,
+  type PostgresLookup,
+  postgresLookup,
+  type PostgresLookupOptions,
+} from "./_internal/postgres/lookup.ts";
 export type { RowOutcome };
 
 /** A row: a value for each column. `null` is NULL; a column that is missing is an error. */
@@ -96,8 +109,6 @@ export interface PostgresWriter extends Sink<Row, RowOutcome> {
   check(): Promise<void>;
 }
 
-const RETRY = { maxAttempts: Infinity, minDelay: 100, maxDelay: 5_000, deadline: 120_000 };
-
 /**
  * Makes a sink that writes batches of rows to a table.
  *
@@ -142,10 +153,8 @@ export function postgresWriter(sql: Sql, options: PostgresWriterOptions): Postgr
   const update = conflict?.action === "update"
     ? conflict.update ?? columns.filter((name) => !target.includes(name))
     : undefined;
-  let plan: Promise<{ table: Table; save: Method }> | undefined;
-
   async function read(): Promise<{ table: Table; save: Method }> {
-    const found = await readTable(sql, { table, columns, target });
+    const found = await readTable(sql, { table, columns, target, purpose: "save rows" });
     const byName = (name: string) => found.columns[columns.indexOf(name)];
     const onConflict: ConflictPlan | undefined = conflict && { update: update?.map(byName) };
     switch (method) {
@@ -158,19 +167,13 @@ export function postgresWriter(sql: Sql, options: PostgresWriterOptions): Postgr
     }
   }
 
-  /** Read once; but a server that was out of reach is asked again by the next batch. */
-  function prepare(): Promise<{ table: Table; save: Method }> {
-    return plan ??= read().catch((error) => {
-      plan = undefined;
-      throw withoutValues(error, { sent: false });
-    });
-  }
+  const plan = new Plan(read);
 
   async function send(
     items: readonly Row[],
     batch: Batch,
   ): Promise<readonly (RowOutcome | Error)[]> {
-    const { table, save } = await prepare();
+    const { table, save } = await plan.get();
     const results: (RowOutcome | Error)[] = new Array(items.length);
     const cells: (string | null)[][] = table.columns.map(() => []);
     const sent: number[] = [];
@@ -186,8 +189,7 @@ export function postgresWriter(sql: Sql, options: PostgresWriterOptions): Postgr
     }
     if (sent.length === 0) return results;
     const outcomes = await save(cells, batch.signal).catch((error) => {
-      // The table is not what it was: the next batch looks it up again.
-      if (error instanceof PostgresWriteError && /^42/.test(error.code)) plan = undefined;
+      plan.reconsider(error);
       throw error;
     });
     for (let j = 0; j < sent.length; j++) results[sent[j]] = outcomes[j];
@@ -204,7 +206,7 @@ export function postgresWriter(sql: Sql, options: PostgresWriterOptions): Postgr
       bisect: true,
       orderingKey: update && ((row: Row) => orderingKey(row, target)),
     },
-    check: async () => void await prepare(),
+    check: async () => void await plan.get(),
   };
 }
 
@@ -215,15 +217,19 @@ function orderingKey(row: Row, target: readonly string[]): string {
 
 function encodeRow({ columns, target }: Table, row: Row): (string | null)[] {
   if (typeof row !== "object" || row === null) {
-    throw badRow("42804", `it must be an object: it is ${describe(row)}`);
+    throw badValue("save rows", "42804", `it must be an object: it is ${describe(row)}`);
   }
   const values = columns.map(({ name, encode }) => {
     if (name in row) return encode(row[name]);
-    throw badRow("42703", `column '${name}' is missing in it`);
+    throw badValue("save rows", "42703", `column '${name}' is missing in it`);
   });
   for (const column of target) {
     if (values[columns.indexOf(column)] !== null) continue;
-    throw badRow("23502", `column '${column.name}' is part of the key and must not be null`);
+    throw badValue(
+      "save rows",
+      "23502",
+      `column '${column.name}' is part of the key and must not be null`,
+    );
   }
   return values;
 }
@@ -234,8 +240,8 @@ function checkOptions(
   const refuse = (why: string): never => {
     throw new TypeError(`Cannot create a writer as ${why}`);
   };
-  if (typeof table !== "string" || table === "") refuse("'table' must be a name");
-  checkNames("columns", columns);
+  checkName("create a writer", "table", table);
+  checkNames("create a writer", "columns", columns);
   if (!["unnest", "rows", "copy"].includes(method)) {
     refuse(
       `'method' must be "unnest", "rows" or "copy": current value is ${JSON.stringify(method)}`,
@@ -243,21 +249,15 @@ function checkOptions(
   }
   if (conflict === undefined) return;
   if (method === "copy") refuse(`the method "copy" knows no conflicts: use "unnest"`);
-  checkNames("conflict.target", conflict.target);
+  checkNames("create a writer", "conflict.target", conflict.target);
   const { target, action, update = columns.filter((name) => !target.includes(name)) } = conflict;
   if (action !== "ignore" && action !== "update") {
     refuse(
       `'conflict.action' must be "ignore" or "update": current value is ${JSON.stringify(action)}`,
     );
   }
-  if (action === "update") checkNames("conflict.update", update);
+  if (action === "update") checkNames("create a writer", "conflict.update", update);
   for (const name of [...target, ...(action === "update" ? update : [])]) {
     if (!columns.includes(name)) refuse(`'columns' lacks '${name}', which 'conflict' names`);
   }
-}
-
-function checkNames(option: string, names: readonly string[]): void {
-  const fine = Array.isArray(names) && names.length > 0 && new Set(names).size === names.length &&
-    names.every((name) => typeof name === "string" && name !== "");
-  if (!fine) throw new TypeError(`Cannot create a writer as '${option}' must be different names`);
 }

@@ -55,12 +55,12 @@ async function work(
   },
 ): Promise<Outcome> {
   const { rejects: rejectsPath, "on-conflict": onConflict, workers, cost, engine } = flags;
+  if (database !== undefined) {
+    const create = flags["create-table"];
+    await prepareTable(database.sql, target, { create, numbered: format === "lines" });
+  }
   await using store = database === undefined ? dryStore() : tableStore(database.sql, {
     target,
-    table: await prepareTable(database.sql, target, {
-      create: flags["create-table"],
-      numbered: format === "lines",
-    }),
     onConflict,
     retryFor: 1_000 * flags["retry-for"],
     onBatch: ({ duration }) => progress.noteResponse(duration),

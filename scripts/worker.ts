@@ -70,12 +70,9 @@ async function work(
     },
   });
   const target = { table, id, hash: flags["hash-column"], carried: columns };
+  await prepareTable(database.sql, target, { create: flags["create-table"], numbered: false });
   await using store = tableStore(database.sql, {
     target,
-    table: await prepareTable(database.sql, target, {
-      create: flags["create-table"],
-      numbered: false,
-    }),
     onConflict: "skip",
     // A database that is down is waited for: the job is not to blame, and stays in hand.
     retryFor: Infinity,

@@ -1,7 +1,6 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { gzipSync } from "node:zlib";
 import { tableStore } from "../scripts/table/store.ts";
-import { prepareTable } from "../scripts/table/table.ts";
 import { verifyPassword } from "../workload.ts";
 import { databaseTest } from "./_database.ts";
 import { account, hashTest } from "./_hash.ts";
@@ -125,15 +124,16 @@ databaseTest("tableStore() asks for hundreds of ids at once, and finds bad ones"
   await sql`create table users (id int primary key, hash text)`;
   await sql`insert into users values (7, 'x')`;
   const target = { table: "users", id: "id", hash: "hash", carried: [] };
-  const table = await prepareTable(sql, target, { create: false, numbered: false });
   let statements = 0;
   const counting = {
     unsafe: (...args: Parameters<typeof sql.unsafe>) => (statements++, sql.unsafe(...args)),
   } as unknown as typeof sql;
-  await using store = tableStore(counting, { target, table, onConflict: "skip", retryFor: 0 });
+  await using store = tableStore(counting, { target, onConflict: "skip", retryFor: 0 });
   const ids: unknown[] = range(500).map((i) => `0${i}`);
+  await store.find([0]); // reads the catalogue
+  statements = 0;
   const known = await store.find(ids);
-  assertEquals(statements, 1);
+  assert(statements < 5, `${statements} statements`); // a slow turn is cut short
   assertEquals(known.slice(5, 8), [
     { key: "6", there: false },
     { key: "7", there: true },

@@ -184,9 +184,15 @@ function entryOf(code: string) {
   return MEANINGS.find((one) => one.code.test(code));
 }
 
-/** Of a row that cannot be written, found before it is sent. */
-export function badRow(code: string, why: string): PostgresWriteError {
-  return new PostgresWriteError(code, `Cannot save a row as ${why}`, { bisectable: true });
+/** What a table is used for, as errors say it: of many rows or keys, and of one. */
+const ONE = { "save rows": "save a row", "look up keys": "look up a key" } as const;
+
+/** What a table is used for. */
+export type Purpose = keyof typeof ONE;
+
+/** Of a row or a key that cannot be written, found before it is sent. */
+export function badValue(purpose: Purpose, code: string, why: string): PostgresWriteError {
+  return new PostgresWriteError(code, `Cannot ${ONE[purpose]} as ${why}`, { bisectable: true });
 }
 
 /** What the driver rejected with, without the values that it carries. */

@@ -69,7 +69,7 @@ export function rowsMethod(sql: Sql, table: Table, conflict: ConflictPlan | unde
 }
 
 /** Runs a statement, prepared once per connection, and sees to it that it ends when aborted. */
-async function run(
+export async function run(
   sql: Sql,
   statement: string,
   parameters: readonly (string | null)[],
@@ -176,6 +176,6 @@ export function rowsOf(cells: Cells): (string | null)[][] {
   return cells[0].map((_, row) => cells.map((column) => column[row]));
 }
 
-function decode([cell]: readonly Uint8Array[]): string {
+export function decode([cell]: readonly Uint8Array[]): string {
   return new TextDecoder().decode(cell);
 }

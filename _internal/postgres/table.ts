@@ -1,6 +1,6 @@
 import type { Sql } from "postgres";
-import { PostgresWriteError } from "./errors.ts";
-import { encoderFor, type ValueType } from "./text.ts";
+import { PostgresWriteError, type Purpose } from "./errors.ts";
+import { type Encode, encoderFor, type ValueType } from "./text.ts";
 
 /** A column of the table, as statements need it. */
 export interface Column {
@@ -14,7 +14,7 @@ export interface Column {
   readonly type: string;
   /** The type with its length, and its collation: how keys are compared. */
   readonly keyType: string;
-  readonly encode: (value: unknown) => string | null;
+  readonly encode: Encode;
 }
 
 /** The table, as statements need it. */
@@ -29,17 +29,21 @@ export interface Table {
   readonly target: readonly Column[];
 }
 
-interface CatalogueColumn {
+/** A column as the catalogue has it. */
+export interface CatalogueColumn {
   readonly name: string;
   readonly quoted: string;
   readonly type: string;
   readonly keyType: string;
   readonly value: ValueType;
+  /** Whether it must not be null and has no default. */
+  readonly required: boolean;
   /** Why nothing can be inserted into it. */
   readonly readOnly: string | null;
 }
 
-interface CatalogueTable {
+/** A table as the catalogue has it. */
+export interface CatalogueTable {
   readonly quoted: string;
   readonly kind: string;
   readonly columns: readonly CatalogueColumn[];
@@ -68,6 +72,7 @@ select json_build_object(
             'name', format_type(e.oid, -1), 'oid', e.oid::int8, 'element', null,
             'delimiter', e.typdelim)
           from pg_type e where e.oid = b.typelem and b.typcategory = 'A')),
+      'required', a.attnotnull and not a.atthasdef and a.attidentity = '',
       'readOnly', case when a.attgenerated <> '' then 'is generated'
         when a.attidentity = 'a' then 'is an identity column generated always' end)
       order by a.attnum)
@@ -96,25 +101,27 @@ where c.relname = $2 and c.relkind in ('r', 'p', 'v', 'f')
 /** Reads from the catalogue what the statements need, and refuses what they could not do. */
 export async function readTable(
   sql: Sql,
-  { table, columns, target }: {
+  { table, columns, target, purpose }: {
     table: string;
     columns: readonly string[];
+    /** The columns of a unique key, among the others; may be empty. */
     target: readonly string[];
+    purpose: Purpose;
   },
 ): Promise<Table> {
-  const [schema, name] = splitName(table);
-  const [row] = await sql.unsafe(CATALOGUE, [schema, name]).raw();
-  if (row === undefined) {
-    throw new PostgresWriteError(
-      "42P01",
-      `Cannot save rows as there is no table '${table}'${
-        schema === "" ? " on the search path" : ""
-      }`,
-    );
-  }
-  const catalogue: CatalogueTable = JSON.parse(new TextDecoder().decode(row[0]));
-  const found = columns.map((name) => findColumn(catalogue, table, name));
-  if (target.length > 0) checkTarget(catalogue, table, target);
+  const catalogue = await readCatalogue(sql, table, purpose);
+  const found = columns.map((name) => {
+    const column = findColumn(catalogue, name, { table, purpose });
+    const { quoted, type, keyType, value, readOnly } = column;
+    if (purpose === "save rows" && readOnly !== null) {
+      throw new PostgresWriteError(
+        "428C9",
+        `Cannot ${purpose} as column '${name}' of table '${table}' ${readOnly}`,
+      );
+    }
+    return { name, quoted, type, keyType, encode: encoderFor(name, value, purpose) };
+  });
+  if (target.length > 0) checkTarget(catalogue, target, { table, purpose });
   return {
     quoted: catalogue.quoted,
     plain: catalogue.kind === "r",
@@ -123,36 +130,46 @@ export async function readTable(
   };
 }
 
+/** Reads a table from the catalogue; `intent` is what its absence prevents. */
+export async function readCatalogue(
+  sql: Sql,
+  table: string,
+  intent: string,
+): Promise<CatalogueTable> {
+  const [schema, name] = splitName(table);
+  const [row] = await sql.unsafe(CATALOGUE, [schema, name]).raw();
+  if (row !== undefined) return JSON.parse(new TextDecoder().decode(row[0]));
+  throw new PostgresWriteError(
+    "42P01",
+    `Cannot ${intent} as there is no table '${table}'${schema === "" ? " on the search path" : ""}`,
+  );
+}
+
 /** `"table"` or `"schema.table"`. */
 function splitName(table: string): [schema: string, name: string] {
   const dot = table.indexOf(".");
   return dot === -1 ? ["", table] : [table.slice(0, dot), table.slice(dot + 1)];
 }
 
-function findColumn({ columns }: CatalogueTable, table: string, name: string): Column {
+function findColumn(
+  { columns }: CatalogueTable,
+  name: string,
+  { table, purpose }: { table: string; purpose: Purpose },
+): CatalogueColumn {
   const column = columns.find((column) => column.name === name);
-  if (column === undefined) {
-    throw new PostgresWriteError(
-      "42703",
-      `Cannot save rows as table '${table}' has no column '${name}': it has ${
-        columns.map(({ name }) => `'${name}'`).join(", ")
-      }`,
-    );
-  }
-  if (column.readOnly !== null) {
-    throw new PostgresWriteError(
-      "428C9",
-      `Cannot save rows as column '${name}' of table '${table}' ${column.readOnly}`,
-    );
-  }
-  const { quoted, type, keyType, value } = column;
-  return { name, quoted, type, keyType, encode: encoderFor(name, value) };
+  if (column !== undefined) return column;
+  throw new PostgresWriteError(
+    "42703",
+    `Cannot ${purpose} as table '${table}' has no column '${name}': it has ${
+      columns.map(({ name }) => `'${name}'`).join(", ")
+    }`,
+  );
 }
 
 function checkTarget(
   { uniqueKeys, kind }: CatalogueTable,
-  table: string,
   target: readonly string[],
+  { table, purpose }: { table: string; purpose: Purpose },
 ): void {
   // A view passes the conflict on to its table, whose keys are not looked up here.
   if (kind === "v") return;
@@ -160,6 +177,6 @@ function checkTarget(
   if (uniqueKeys?.some((key) => [...key].sort().join("\0") === wanted)) return;
   throw new PostgresWriteError(
     "42P10",
-    `Cannot save rows as table '${table}' has no unique constraint on (${target.join(", ")})`,
+    `Cannot ${purpose} as table '${table}' has no unique constraint on (${target.join(", ")})`,
   );
 }

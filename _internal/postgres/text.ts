@@ -1,4 +1,4 @@
-import { badRow } from "./errors.ts";
+import { badValue, type Purpose } from "./errors.ts";
 
 /** The type of a column, as far as it decides how a value is written. */
 export interface ValueType {
@@ -41,14 +41,14 @@ const SCALARS = new Map<number, (value: unknown) => string | undefined>([
  *
  * @param column The name by which errors call the column.
  */
-export function encoderFor(column: string, type: ValueType): (value: unknown) => string | null {
+export function encoderFor(column: string, type: ValueType, purpose: Purpose): Encode {
   const encode = encoder(type);
   return (value) => {
     try {
       return encode(value);
     } catch (error) {
       if (!(error instanceof Unwritable)) throw error;
-      throw badRow(error.code, `column '${column}' ${error.message}`);
+      throw badValue(purpose, error.code, `column '${column}' ${error.message}`);
     }
   };
 }

@@ -1,8 +1,6 @@
 import type { Sql } from "postgres";
 import { AsyncBatcher, type BatchReport } from "../../batcher.ts";
-import { withoutValues } from "../../_internal/postgres/errors.ts";
-import type { Table } from "../../_internal/postgres/table.ts";
-import { textArray } from "../../_internal/postgres/text.ts";
+import { postgresLookup } from "../../postgres.ts";
 import { tableStore } from "../table/store.ts";
 import { prepareTable } from "../table/table.ts";
 import type { Verdict } from "../table/verdict.ts";
@@ -52,18 +50,17 @@ export async function openUsers(
   { table: name, create, onBatch }: UsersOptions,
 ): Promise<Users> {
   const target = { table: name, id: "email", hash: "hash", carried: [] };
-  const table = await prepareTable(sql, target, { create, numbered: false });
+  await prepareTable(sql, target, { create, numbered: false });
   const store = tableStore(sql, {
     target,
-    table,
     onConflict: "skip",
     linger: 0,
     timeout: TIMEOUT,
     retryFor: RETRY_FOR,
     onBatch,
   });
-  const hashes = new AsyncBatcher(hashFinder(sql, table), {
-    idempotent: true,
+  const lookup = postgresLookup(sql, { table: name, key: "email", columns: ["hash"] });
+  const hashes = new AsyncBatcher(lookup, {
     timeout: TIMEOUT,
     retry: { deadline: RETRY_FOR },
   });
@@ -73,7 +70,7 @@ export async function openUsers(
       if (known instanceof Error) throw known;
       return known.there;
     },
-    hashOf: (email) => hashes.add(email),
+    hashOf: async (email) => (await hashes.add(email)).row?.hash ?? undefined,
     add: (email, hash) => store.save({ id: email, hash, carried: [] }),
     async ping() {
       const timeout = Promise.withResolvers<never>();
@@ -96,23 +93,5 @@ export async function openUsers(
     async [Symbol.asyncDispose]() {
       await Promise.all([store[Symbol.asyncDispose](), hashes.close()]);
     },
-  };
-}
-
-/** Asks for the hashes of many users with one statement. */
-function hashFinder(sql: Sql, { quoted, columns: [email, hash] }: Table) {
-  const statement = `select json_agg(t.${hash.quoted}::text order by ord) as hashes
-    from unnest($1::text::text[]) with ordinality as asked (email, ord)
-    left join ${quoted} as t on t.${email.quoted} = asked.email::${email.type}`;
-
-  return async (emails: readonly string[]): Promise<(string | undefined)[]> => {
-    const [{ hashes }] = await sql.unsafe<[{ hashes: (string | null)[] }]>(
-      statement,
-      [textArray(emails)],
-      { prepare: true },
-    ).catch((error) => {
-      throw withoutValues(error);
-    });
-    return hashes.map((hash) => hash ?? undefined);
   };
 }

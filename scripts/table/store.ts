@@ -1,9 +1,12 @@
 import type { Sql } from "postgres";
 import { AsyncBatcher, type Batch, type BatchReport, UnsentError } from "../../batcher.ts";
-import { PostgresWriteError, postgresWriter, type Row, type RowOutcome } from "../../postgres.ts";
-import { withoutValues } from "../../_internal/postgres/errors.ts";
-import type { Table } from "../../_internal/postgres/table.ts";
-import { textArray } from "../../_internal/postgres/text.ts";
+import {
+  postgresLookup,
+  PostgresWriteError,
+  postgresWriter,
+  type Row,
+  type RowOutcome,
+} from "../../postgres.ts";
 import type { Target } from "./table.ts";
 import type { Ending, Verdict } from "./verdict.ts";
 
@@ -41,8 +44,6 @@ export interface Store extends AsyncDisposable {
 /** Options of {@linkcode tableStore}. */
 export interface TableStoreOptions {
   readonly target: Target;
-  /** The same, as the catalogue has it. */
-  readonly table: Table;
   readonly onConflict: OnConflict;
   /** How long to go on, in milliseconds, while the database is down. */
   readonly retryFor: number;
@@ -81,10 +82,8 @@ export function tableStore(sql: Sql, options: TableStoreOptions): Store {
   const { target, retryFor, linger = LINGER, timeout, onBatch, onFind } = options;
   const writer = rowSink(sql, options);
   const retry = { ...writer.defaults.retry, deadline: retryFor };
-  const ids = new AsyncBatcher(idFinder(sql, options.table), {
+  const ids = new AsyncBatcher(postgresLookup(sql, { table: target.table, key: target.id }), {
     maxInFlight: 1,
-    idempotent: true,
-    bisect: true,
     timeout,
     retry,
     onBatch: onFind,
@@ -100,7 +99,9 @@ export function tableStore(sql: Sql, options: TableStoreOptions): Store {
     async find(values) {
       const found = await Promise.allSettled(values.map((value) => ids.add(value)));
       return found.map((one) => {
-        if (one.status === "fulfilled") return one.value;
+        if (one.status === "fulfilled") {
+          return { key: one.value.key, there: one.value.row !== undefined };
+        }
         if (isAboutRow(one.reason)) return one.reason;
         throw one.reason;
       });
@@ -143,45 +144,13 @@ export function dryStore(): Store {
   };
 }
 
-/**
- * Asks which ids are there.
- *
- * The answer is one row, as rows that come before an error stay behind in postgres.js 3.4.9: the next
- * answer on that connection, to whatever question, begins with as many empty places.
- */
-function idFinder(sql: Sql, { quoted, target: [id] }: Table) {
-  const statement = `select json_agg(json_build_object('key', key::text, 'there', exists (
-      select from ${quoted} as t where t.${id.quoted} = ids.key)) order by ord) as known
-    from (select ord, v::${id.type} as key
-      from unnest($1::text::text[]) with ordinality as r (v, ord)) as ids`;
-
-  async function ask(values: readonly string[]): Promise<readonly Known[]> {
-    if (values.length === 0) return [];
-    const [{ known }] = await sql.unsafe<[{ known: Known[] }]>(
-      statement,
-      [textArray(values)],
-      { prepare: true },
-    ).catch((error) => {
-      throw withoutValues(error);
-    });
-    return known;
-  }
-
-  return async (ids: readonly unknown[]): Promise<(Known | Error)[]> => {
-    const written = ids.map((value) => {
-      try {
-        return id.encode(value)!;
-      } catch (error) {
-        return error as Error;
-      }
-    });
-    const answers = (await ask(written.filter((value) => typeof value === "string"))).values();
-    return written.map((value) => value instanceof Error ? value : answers.next().value!);
-  };
-}
-
 /** Saves bursts of rows. */
-function rowSink(sql: Sql, { target, table, onConflict }: TableStoreOptions) {
+function rowSink(sql: Sql, { target, onConflict }: TableStoreOptions) {
+  const lookup = postgresLookup(sql, {
+    table: target.table,
+    key: target.id,
+    columns: [target.hash],
+  });
   const writer = postgresWriter(sql, {
     table: target.table,
     columns: [target.id, target.hash, ...target.carried],
@@ -196,27 +165,26 @@ function rowSink(sql: Sql, { target, table, onConflict }: TableStoreOptions) {
     batch: Batch,
   ): Promise<readonly (RowOutcome | Error)[]> {
     const results = await writer.send(rows, batch);
-    return onConflict === "skip" && batch.attempt > 1 ? await claim(rows, results) : results;
+    return onConflict === "skip" && batch.attempt > 1 ? await claim(rows, results, batch) : results;
   }
 
   /**
    * After an attempt that was never answered a row that is there may be our own. Its hash tells, as
    * no two are alike.
    */
-  async function claim(rows: readonly Row[], results: readonly (RowOutcome | Error)[]) {
-    const [id, hash] = table.columns;
+  async function claim(
+    rows: readonly Row[],
+    results: readonly (RowOutcome | Error)[],
+    batch: Batch,
+  ) {
     const doubtful = [...results.keys()].filter((i) => results[i] === "skipped");
-    const values = (name: string) => doubtful.map((i) => String(rows[i][name]));
-    const [{ ours }] = await sql.unsafe<[{ ours: number[] | null }]>(
-      `select json_agg(ord - 1) as ours
-      from unnest($1::text::text[], $2::text::text[]) with ordinality as r (id, hash, ord)
-      join ${table.quoted} as t on t.${id.quoted} = r.id::${id.type} and t.${hash.quoted}::text = r.hash`,
-      [textArray(values(target.id)), textArray(values(target.hash))],
-    ).catch((error) => {
-      throw withoutValues(error);
-    });
+    const found = await lookup.send(doubtful.map((i) => rows[i][target.id]), batch);
     const outcomes = [...results];
-    for (const at of ours ?? []) outcomes[doubtful[at]] = "inserted";
+    for (const [j, i] of doubtful.entries()) {
+      const one = found?.[j];
+      if (one === undefined || one instanceof Error) continue;
+      if (one.row?.[target.hash] === rows[i][target.hash]) outcomes[i] = "inserted";
+    }
     return outcomes;
   }
 

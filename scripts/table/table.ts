@@ -1,7 +1,5 @@
 import type { Sql } from "postgres";
-import { PostgresWriteError } from "../../postgres.ts";
-import { type Column, readTable, type Table } from "../../_internal/postgres/table.ts";
-import { textArray } from "../../_internal/postgres/text.ts";
+import { describeTable, PostgresWriteError, postgresWriter } from "../../postgres.ts";
 import { ScriptError } from "../cli/run.ts";
 
 /** The table that takes the hashes, and its columns. */
@@ -33,42 +31,47 @@ export async function prepareTable(
   sql: Sql,
   target: Target,
   { create, numbered }: PrepareOptions,
-): Promise<Table> {
-  const { table } = target;
-  let found = await read(sql, target, create ? "" : ": use --create-table, or check --table");
-  if (found === undefined) {
+): Promise<void> {
+  const { table, id, hash, carried } = target;
+  if (!await isThere(sql, target, create ? "" : ": use --create-table, or check --table")) {
     await sql.unsafe(definition(target, numbered ? "bigint" : "text"));
-    found = await read(sql, target, "") as Table;
+    await isThere(sql, target, "");
   }
-  const [id, hash] = found.columns;
-  const other = await mustBeFilled(sql, found);
+  const { columns } = await describeTable(sql, table);
+  const written = [id, hash, ...carried];
+  const other = columns.find(({ name, required }) => required && !written.includes(name));
   if (other !== undefined) {
     throw new ScriptError(
-      `Cannot save rows as column '${other}' of table '${table}' must not be null and has no default: name it in --columns`,
+      `Cannot save rows as column '${other.name}' of table '${table}' must not be null and has no default: name it in --columns`,
     );
   }
-  if (numbered && !await holds(sql, id, 1)) {
+  const [idColumn, hashColumn] = written.map((name) => columns.find((one) => one.name === name)!);
+  if (numbered && !await idColumn.keeps(1)) {
     throw new ScriptError(
-      `Cannot save rows as the ids are line numbers, and column '${id.name}' of table '${table}' of type ${id.keyType} cannot hold those: use another one with --id`,
+      `Cannot save rows as the ids are line numbers, and column '${id}' of table '${table}' of type ${idColumn.type} cannot hold those: use another one with --id`,
     );
   }
-  if (!await holds(sql, hash, EXAMPLE)) {
+  if (!await hashColumn.keeps(EXAMPLE)) {
     throw new ScriptError(
-      `Cannot save rows as column '${hash.name}' of table '${table}' of type ${hash.keyType} cannot hold a hash of ${EXAMPLE.length} characters: use another one with --hash-column`,
+      `Cannot save rows as column '${hash}' of table '${table}' of type ${hashColumn.type} cannot hold a hash of ${EXAMPLE.length} characters: use another one with --hash-column`,
     );
   }
-  return found;
 }
 
-/** `undefined` if there is no such table and no advice for that. */
-async function read(sql: Sql, target: Target, ifMissing: string): Promise<Table | undefined> {
-  const { table, id, hash, carried } = target;
+/** Whether the table is there, and has all that is needed; `false` only where that needs no advice. */
+async function isThere(
+  sql: Sql,
+  { table, id, hash, carried }: Target,
+  ifMissing: string,
+): Promise<boolean> {
+  const conflict = { target: [id], action: "ignore" } as const;
   try {
-    return await readTable(sql, { table, columns: [id, hash, ...carried], target: [id] });
+    await postgresWriter(sql, { table, columns: [id, hash, ...carried], conflict }).check();
+    return true;
   } catch (error) {
     if (!(error instanceof PostgresWriteError) || !error.code.startsWith("42")) throw error;
     if (error.code !== "42P01") throw new ScriptError(error.message);
-    if (ifMissing === "") return undefined;
+    if (ifMissing === "") return false;
     throw new ScriptError(error.message + ifMissing);
   }
 }
@@ -86,31 +89,4 @@ function definition({ table, id, hash, carried }: Target, idType: string): strin
 
 function quote(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;
-}
-
-/** A column that is not ours, and that every new row needs a value for. */
-async function mustBeFilled(sql: Sql, { quoted, columns }: Table): Promise<string | undefined> {
-  const [column] = await sql`
-    select attname from pg_attribute
-    where attrelid = ${quoted}::text::regclass and attnum > 0 and not attisdropped
-      and attnotnull and not atthasdef and attidentity = ''
-      and attname <> all (${textArray(columns.map(({ name }) => name))}::text::text[])
-    order by attnum limit 1`;
-  return column?.attname;
-}
-
-/** Whether a column keeps this value as it is. */
-async function holds(sql: Sql, column: Column, value: string | number): Promise<boolean> {
-  const { keyType, encode } = column;
-  try {
-    const [{ same }] = await sql.unsafe(
-      `select ($1::text::${keyType})::text = $2::text as same`,
-      [encode(value), String(value)],
-    );
-    return same;
-  } catch (error) {
-    const { code = "" } = error as { code?: string };
-    if (/^(22|42)/.test(code)) return false;
-    throw error;
-  }
 }

@@ -1,0 +1,173 @@
+import type { Sql } from "postgres";
+import type { AsyncBatcherOptions, Batch, Sink } from "../../batcher.ts";
+import { badValue, PostgresWriteError } from "./errors.ts";
+import { decode, run } from "./methods.ts";
+import { checkName, checkNames, RETRY } from "./options.ts";
+import { Plan } from "./plan.ts";
+import { type Column, readTable, type Table } from "./table.ts";
+
+/** Options of {@linkcode postgresLookup}. */
+export interface PostgresLookupOptions<Name extends string = never> {
+  /** `"table"`, looked up on the search path, or `"schema.table"`. Case counts. */
+  table: string;
+  /** The column that is asked for. It must be unique. */
+  key: string;
+  /**
+   * The columns that the answer has of each row.
+   *
+   * @default {[]}
+   */
+  columns?: readonly Name[];
+}
+
+/** What {@linkcode postgresLookup} says of a key. */
+export interface Found<Name extends string = never> {
+  /** The key as the column writes it: the same for `7`, `"7"` and `"07"` in a column of integers. */
+  readonly key: string;
+  /** The row with this key, each value as the text that PostgreSQL shows; `undefined` if none has it. */
+  readonly row: Readonly<Record<Name, string | null>> | undefined;
+}
+
+/** A sink for an {@linkcode AsyncBatcher}: `new AsyncBatcher(lookup)`. */
+export interface PostgresLookup<Name extends string = never> extends Sink<unknown, Found<Name>> {
+  /** Options that suit it: what may pass is tried again for two minutes. */
+  readonly defaults: Readonly<
+    Required<Pick<AsyncBatcherOptions<unknown>, "maxItems" | "idempotent" | "retry" | "bisect">>
+  >;
+  /**
+   * Reads the table's columns and types from the catalogue, once, and finds what could not work. The
+   * first batch does it too.
+   *
+   * @throws {PostgresWriteError} If the table, a column or the unique key is missing, or the server is.
+   */
+  check(): Promise<void>;
+}
+
+/**
+ * Makes a sink that looks up many keys with one statement: which of them are in the table, and what
+ * some columns of their rows say.
+ *
+ * A key that the column cannot hold (a text for a number, a text that is too long) rejects alone, as a
+ * {@linkcode PostgresWriteError}.
+ *
+ * @example Which users are there already?
+ * ```ts ignore
+ * import { AsyncBatcher } from "@burst/batcher";
+ * import { postgresLookup, postgresOptions } from "@burst/batcher/postgres";
+ * import postgres from "postgres";
+ *
+ * const sql = postgres("postgres://localhost/shop", { ...postgresOptions });
+ * const lookup = postgresLookup(sql, { table: "users", key: "email", columns: ["hash"] });
+ * await using users = new AsyncBatcher(lookup);
+ * const { row } = await users.add("anna@example.com");
+ * console.log(row === undefined ? "nobody" : row.hash);
+ * ```
+ *
+ * @typeParam Name The names of the columns that are read.
+ * @param sql The postgres.js instance.
+ * @param options The options.
+ * @returns The sink.
+ * @throws {TypeError} If an option is missing.
+ */
+export function postgresLookup<const Name extends string = never>(
+  sql: Sql,
+  { table, key, columns = [] }: PostgresLookupOptions<Name>,
+): PostgresLookup<Name> {
+  const intent = "create a look-up";
+  checkName(intent, "table", table);
+  checkName(intent, "key", key);
+  if (columns.length > 0) checkNames(intent, "columns", columns);
+  const plan = new Plan(async () => {
+    const names = [...new Set([key, ...columns])];
+    const found = await readTable(sql, {
+      table,
+      columns: names,
+      target: [key],
+      purpose: "look up keys",
+    });
+    const shown = columns.map((name) => found.columns[names.indexOf(name)]);
+    return { key: found.columns[0], statement: lookupStatement(found, shown) };
+  });
+
+  async function ask(written: readonly string[], signal: AbortSignal): Promise<Answer[]> {
+    const { statement } = await plan.get();
+    const result = await run(sql, statement, [`[${written}]`], signal).catch((error) => {
+      plan.reconsider(error);
+      throw error;
+    });
+    return JSON.parse(decode(result[0]));
+  }
+
+  async function send(
+    keys: readonly unknown[],
+    batch: Batch,
+  ): Promise<readonly (Found<Name> | Error)[]> {
+    const column = (await plan.get()).key;
+    const results: (Found<Name> | Error)[] = new Array(keys.length);
+    const written: string[] = [];
+    const asked: number[] = [];
+    for (let i = 0; i < keys.length; i++) {
+      try {
+        written.push(writeKey(column, keys[i]));
+        asked.push(i);
+      } catch (error) {
+        if (!(error instanceof PostgresWriteError)) throw error;
+        results[i] = error;
+      }
+    }
+    if (asked.length === 0) return results;
+    const answers = await ask(written, batch.signal);
+    for (let j = 0; j < asked.length; j++) {
+      const { key, row } = answers[j];
+      results[asked[j]] = { key, row: row === null ? undefined : named(columns, row) };
+    }
+    return results;
+  }
+
+  return {
+    send,
+    defaults: { maxItems: 500, idempotent: true, retry: RETRY, bisect: true },
+    check: async () => void await plan.get(),
+  };
+}
+
+/** What the statement says of each key. */
+interface Answer {
+  readonly key: string;
+  readonly row: readonly (string | null)[] | null;
+}
+
+/**
+ * The answer is one row, as rows that come before an error stay behind in postgres.js 3.4.9: the next
+ * answer on that connection, to whatever question, begins with as many empty places.
+ *
+ * The keys come as JSON because a type with a length is then read as an INSERT reads it: a text that
+ * is too long is refused. A cast would cut it, and find another row.
+ */
+function lookupStatement({ quoted, target: [key] }: Table, shown: readonly Column[]): string {
+  const cells = shown.map(({ quoted }) => `t.${quoted}::text`);
+  return `select json_agg(json_build_object('key', asked.key::text, 'row', (
+  select array[${cells}]::text[] from ${quoted} as t where t.${key.quoted} = asked.key limit 1
+)) order by asked.ord)::text
+from rows from (json_to_recordset($1::text::json) as (key ${key.keyType}))
+  with ordinality as asked (key, ord)`;
+}
+
+/** An element of the JSON that the statement takes. */
+function writeKey({ name, type, encode }: Column, value: unknown): string {
+  const text = encode(value);
+  if (text === null) {
+    throw badValue("look up keys", "23502", `column '${name}' cannot be asked for null`);
+  }
+  return `{"key":${type === "jsonb" ? text : JSON.stringify(text)}}`;
+}
+
+function named<Name extends string>(
+  names: readonly Name[],
+  values: readonly (string | null)[],
+): Record<Name, string | null> {
+  return Object.fromEntries(names.map((name, i) => [name, values[i]])) as Record<
+    Name,
+    string | null
+  >;
+}
