@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import FakeTimers from "@sinonjs/fake-timers";
+import { closest } from "../scripts/cli/closest.ts";
 import { alignTerms, wrap } from "../scripts/cli/columns.ts";
 import { Progress } from "../scripts/cli/progress.ts";
 
@@ -48,4 +49,22 @@ Deno.test("Progress.bar() writes a line every five seconds where there is no ter
     console.error = error;
     clock.uninstall();
   }
+});
+
+Deno.test("closest() finds what was mistyped, and nothing for what was not", () => {
+  const words = ["count", "cost", "table", "database-url", "data-dir", "id"];
+  const cases: [string, string | undefined][] = [
+    ["cuont", "count"],
+    ["Count", "count"],
+    ["tabel", "table"],
+    ["tabels", undefined],
+    ["coun", "count"],
+    ["ccount", "count"],
+    ["database", "database-url"],
+    ["url", "database-url"],
+    ["datbase-rul", "database-url"],
+    ["users", undefined],
+    ["x", undefined],
+  ];
+  for (const [text, word] of cases) assertEquals(closest(text, words), word, text);
 });
