@@ -17,6 +17,7 @@ import { formatReport } from "./bench/table.ts";
 import { helpText, parseFlags } from "./cli/flags.ts";
 import { Progress } from "./cli/progress.ts";
 import { runScript, ScriptError } from "./cli/run.ts";
+import { standardOutput } from "./cli/screen.ts";
 import { openDatabase } from "./database/connect.ts";
 
 export async function main(signal: AbortSignal, args = Deno.args): Promise<void> {
@@ -45,7 +46,7 @@ export async function main(signal: AbortSignal, args = Deno.args): Promise<void>
   progress[Symbol.dispose]();
   if (flags.json) console.log(JSON.stringify({ ...report, comparison }, null, 2));
   else {
-    console.log(formatReport(report, plan));
+    console.log(formatReport(report, { ...plan, screen: standardOutput() }));
     if (comparison !== undefined) console.log(`\n${formatComparison(comparison)}`);
   }
   if (flags.report === undefined && flags.svg === undefined) return;
@@ -65,7 +66,7 @@ function where(
 ): string {
   const left = elapsed * (1 - fraction) / fraction / 1000;
   const time = left < 90 ? `${left.toFixed(0)} s` : `${(left / 60).toFixed(0)} min`;
-  return `${mode.name}, cost ${cost}, ${latencyMs} ms, run ${round} of ${repeat}: ${time} left`;
+  return `${mode.name}, cost ${cost}, ${latencyMs} ms latency, run ${round} of ${repeat}, ${time} left`;
 }
 
 if (import.meta.main) await runScript(main);

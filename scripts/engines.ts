@@ -10,34 +10,45 @@
  * and everybody would download them from then on.
  */
 import { alignColumns } from "./cli/columns.ts";
-import { helpText, integer, list, parseFlags, parseInteger, toggle } from "./cli/flags.ts";
+import { helpText, integer, list, oneOf, parseFlags, parseInteger, toggle } from "./cli/flags.ts";
 import { Progress } from "./cli/progress.ts";
-import { runScript, ScriptError, UsageError } from "./cli/run.ts";
+import { runScript, ScriptError } from "./cli/run.ts";
+import { HELP } from "./cli/shared_flags.ts";
 import { median } from "./measure/statistics.ts";
 import { type Engine, ENGINES } from "./engines/engines.ts";
 import { Threads } from "./engines/threads.ts";
 
-const NAMES = ENGINES.map(({ name }) => name).join(", ");
+const NAMES = ENGINES.map(({ name }) => name);
 
 const FLAGS = {
-  cost: list("C", "bcrypt costs from 4 to 31", [8, 10], {
+  cost: list("C", "bcrypt costs, 4 to 31", [8, 10], {
     parse: (text) => parseInteger(text, 4, 31),
   }),
-  engines: list("ENGINE", `of ${NAMES}; all without it`, undefined, { parse: findEngine }),
+  engines: list("ENGINE", `engines to compare: ${NAMES.join(", ")} (default: all)`, undefined, {
+    parse: findEngine,
+  }),
   workers: integer("threads in the second column", navigator.hardwareConcurrency),
-  repeat: integer("samples of each engine, interleaved", 9),
-  json: toggle("print one JSON object, with every sample"),
-  help: toggle("print this help"),
+  repeat: integer("samples of each engine; the engines take turns", 9),
+  json: toggle("print JSON, with every sample"),
+  help: HELP,
 };
 
 function findEngine(text: string): Engine {
-  const engine = ENGINES.find(({ name }) => name === text);
-  if (engine !== undefined) return engine;
-  throw new UsageError(`names no engine '${text}': the engines are ${NAMES}`);
+  const found = oneOf(text, NAMES);
+  return ENGINES.find(({ name }) => name === found)!;
 }
 
-const USAGE = "Compares what hashes with bcrypt.\n\n" +
-  "Usage: deno run -A --no-lock scripts/engines.ts [flags]";
+const USAGE = `Compares bcrypt engines: ours, and those that people use otherwise.
+
+Usage: deno run -A --no-lock scripts/engines.ts [flags]
+
+Examples:
+  deno run -A --no-lock scripts/engines.ts
+  deno run -A --no-lock scripts/engines.ts --engines lanes,bcrypt --cost 12
+
+Least permissions, instead of -A:
+  --allow-read
+  and --allow-env --allow-ffi --allow-sys for engines from npm`;
 
 /** How long a sample takes about, in milliseconds. */
 const SAMPLE = 300;

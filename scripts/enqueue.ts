@@ -161,8 +161,7 @@ function limitEnd(publisher: AsyncBatcher<Job, Published>, signal: AbortSignal):
 
 function show(progress: Progress, { done }: EnqueueAccount, { size, bytesRead }: Input): void {
   const text = `${grouped(done)} published`;
-  if (size === undefined) progress.say(text);
-  else progress.bar(bytesRead / Math.max(1, size), text);
+  progress.bar(size === undefined ? undefined : bytesRead / Math.max(1, size), text);
 }
 
 if (import.meta.main) await runScript(main);

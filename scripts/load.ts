@@ -9,30 +9,39 @@
 import { helpText, integer, parseFlags, text, toggle } from "./cli/flags.ts";
 import { Progress } from "./cli/progress.ts";
 import { runScript, ScriptError } from "./cli/run.ts";
+import { cost, HELP, WORKERS } from "./cli/shared_flags.ts";
 import { openDatabase } from "./database/connect.ts";
 import { type Overload, quantilesOf, type Result, textReport } from "./load/report.ts";
 import { askHealth, type Load, signUp, type SignUps } from "./load/requests.ts";
 import { startService } from "./load/service.ts";
 
 const FLAGS = {
-  cost: integer("bcrypt cost from 4 to 31", 10, { placeholder: "C", min: 4, max: 31 }),
-  connections: integer("clients that sign up at a time", 10),
-  duration: integer("seconds of each measurement", 10, { placeholder: "SECONDS" }),
-  workers: integer("threads that hash", navigator.hardwareConcurrency, { max: 1_000 }),
+  cost: cost(10),
+  connections: integer("clients that sign up at the same time", 10),
+  duration: integer("length of each measurement", 10, { placeholder: "SECONDS" }),
+  workers: WORKERS,
   "database-url": text(
     "URL",
-    "the PostgreSQL to use; a table of its own is made in it, and dropped",
+    "PostgreSQL to use, also DATABASE_URL (default: a server of its own); a new table is made in it, and dropped",
   ),
-  json: toggle("print one JSON object"),
-  help: toggle("print this help"),
+  json: toggle("print JSON instead of tables"),
+  help: HELP,
 };
 
-const USAGE =
-  `Measures sign-ups at scripts/serve.ts, and at the same service that hashes on its main thread.
+const USAGE = `Compares sign-ups per second of scripts/serve.ts with those of the same service
+when it hashes on its main thread, and then overloads it.
 
 Usage: deno run -A scripts/load.ts [flags]
 
-The exit code is 1 if an accepted user was lost, 2 for a mistake in the flags.`;
+Exit code: 0 if the service lost no user, 1 if it did, 2 for wrong usage.
+
+Examples:
+  deno run -A scripts/load.ts
+  deno run -A scripts/load.ts --cost 12 --connections 50 --duration 30
+
+Least permissions, instead of -A:
+  --allow-env --allow-net --allow-read --allow-run --allow-sys
+  and --allow-write to start a server of its own`;
 
 /** How many times what can be hashed is asked for. */
 const OVERLOAD = 10;
@@ -119,7 +128,11 @@ export async function main(signal: AbortSignal, args = Deno.args): Promise<void>
     progress[Symbol.dispose]();
     console.log(flags.json ? JSON.stringify(report, null, 2) : textReport(report));
     const { lost, unasked } = report.overload;
-    if (lost + unasked > 0) throw new ScriptError("Cannot trust this service: see above");
+    if (lost + unasked > 0) {
+      throw new ScriptError(
+        "Cannot trust this service as it lost users, or saved some that it had refused",
+      );
+    }
   } finally {
     await sql`drop table if exists ${sql(table)}`;
   }

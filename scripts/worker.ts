@@ -33,7 +33,10 @@ export async function main(signal: AbortSignal, args = Deno.args): Promise<void>
   checkFlags(flags);
   const keyFile = required(flags["key-file"], "key-file", "the key of the jobs");
   const key = await readKey(keyFile, (sentence) => console.error(sentence));
-  await using nats = await openNats({ ...flags, nats: required(flags.nats, "nats", "NATS") });
+  await using nats = await openNats({
+    ...flags,
+    nats: required(flags.nats, "nats", "a NATS server"),
+  });
   await using database = await databaseFromFlags(flags, signal);
   try {
     await work(flags, { key, nats, database, signal });

@@ -10,41 +10,54 @@ const here = (...args: string[]) => runHere("bench.ts", args);
 
 test("answers wrong usage with one sentence and exit code 2", async () => {
   const cases: [string[], string][] = [
-    [["--cuont", "3"], "Cannot run this as there is no flag '--cuont': see --help"],
-    [["--cuont=3"], "Cannot run this as there is no flag '--cuont': see --help"],
+    [["--cuont", "3"], "Cannot run this as there is no flag '--cuont': did you mean '--count'?"],
+    [["--cuont=3"], "Cannot run this as there is no flag '--cuont': did you mean '--count'?"],
+    [
+      ["--database", "postgres://localhost"],
+      "Cannot run this as there is no flag '--database': did you mean '--database-url'?",
+    ],
+    [["-cost", "4"], "Cannot run this as there is no flag '-cost': did you mean '--cost'?"],
+    [
+      ["--modes", "serial,brust"],
+      "Cannot run this as --modes must be no-io, file, serial, batched, async, burst, pool-no-io or pool, not 'brust': did you mean 'burst'?",
+    ],
+    [
+      ["--preset", "bok"],
+      "Cannot run this as --preset must be quick or book, not 'bok': did you mean 'book'?",
+    ],
     [["-x"], "Cannot run this as there is no flag '-x': see --help"],
-    [["40"], "Cannot run this as it takes no arguments but flags: see --help"],
+    [["40"], "Cannot run this as it takes no arguments, besides flags: see --help"],
     [
       ["--count", "many"],
-      "Cannot run this as --count must be a whole number of at least 1: it is 'many'",
+      "Cannot run this as --count must be a whole number of at least 1, not 'many'",
     ],
-    [["--count=0"], "Cannot run this as --count must be a whole number of at least 1: it is '0'"],
+    [["--count=0"], "Cannot run this as --count must be a whole number of at least 1, not '0'"],
     [["--count"], "Cannot run this as --count needs a value"],
-    [["--count", "1", "--count", "2"], "Cannot run this as --count stands more than once"],
+    [["--count", "1", "--count", "2"], "Cannot run this as --count is given more than once"],
     [
       ["--cost", "4,40"],
-      "Cannot run this as --cost must be a whole number from 4 to 31: it is '40'",
+      "Cannot run this as --cost must be a whole number from 4 to 31, not '40'",
     ],
     [
       ["--modes", "serial,best"],
-      "Cannot run this as --modes names no mode 'best': the modes are no-io, file, serial, batched, async, burst, pool-no-io, pool",
+      "Cannot run this as --modes must be no-io, file, serial, batched, async, burst, pool-no-io or pool, not 'best'",
     ],
     [
       ["--latency", "10,fast"],
-      "Cannot run this as --latency must be a number of milliseconds from 0 to 5000: it is 'fast'",
+      "Cannot run this as --latency must be a number of milliseconds from 0 to 5000, not 'fast'",
     ],
     [
       ["--latency=9999"],
-      "Cannot run this as --latency must be a number of milliseconds from 0 to 5000: it is '9999'",
+      "Cannot run this as --latency must be a number of milliseconds from 0 to 5000, not '9999'",
     ],
-    [["--preset", "film"], "Cannot run this as --preset must be one of quick, book: it is 'film'"],
+    [["--preset", "film"], "Cannot run this as --preset must be quick or book, not 'film'"],
     [
       ["--count", "1,2,3", "--cost", "4,5"],
       "Cannot run this as --count has 3 numbers for 2 costs: give one, or one for each cost",
     ],
     [
       ["--report", "page.pdf"],
-      "Cannot run this as --report must end in .html: it is 'page.pdf'",
+      "Cannot run this as --report must end in .html, not be 'page.pdf'",
     ],
     [
       ["--database-url", `mysql://root:${SECRET}@localhost/x`],

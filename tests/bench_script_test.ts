@@ -4,6 +4,11 @@ import { bench, onDatabase, output, start, tables, test, withFile } from "./_ben
 
 const SECRET = "SECRET";
 
+/** A machine that is busy takes long enough for lines that say how far it is. */
+function withoutProgress(stderr: string): string {
+  return stderr.replaceAll(/^\d+%: .*\n/gm, "");
+}
+
 test("hashes the passwords of a file, and names the lines that it skips without their text", async () => {
   const passwords = Array.from({ length: 40 }, (_, i) => `pässwörd 漢字 ${i}`);
   const lines = ["\ufeff" + passwords[0], SECRET.repeat(13), "", ...passwords.slice(1, 20)];
@@ -81,7 +86,8 @@ test("ends cleanly on Ctrl-C: no table left, nothing printed, exit code 130", as
   const ended = output(child);
   while ((await tables()).length === before.length);
   child.kill("SIGINT");
-  assertEquals(await ended, { code: 130, stdout: "", stderr: "" });
+  const { code, stdout, stderr } = await ended;
+  assertEquals([code, stdout, withoutProgress(stderr)], [130, "", ""]);
   assertEquals(await tables(), before);
 });
 
@@ -99,7 +105,7 @@ test("ends with one sentence where the database goes away in the middle", async 
     await sql`alter table ${sql(table)} add constraint small check (id < 50) not valid`;
     const { code, stdout, stderr } = await ended;
     assertEquals([code, stdout], [1, ""], mode);
-    assertMatch(stderr, /^Cannot use the database at .* as .*small.*\n$/);
+    assertMatch(withoutProgress(stderr), /^Cannot use the database at .* as .*small.*\n$/);
     assertEquals(await tables(), before);
   }
 });
@@ -112,6 +118,7 @@ test("ends cleanly on Ctrl-C while it waits for a long round trip", async () => 
   const ended = output(child);
   while ((await tables()).length === before.length);
   child.kill("SIGINT");
-  assertEquals(await ended, { code: 130, stdout: "", stderr: "" });
+  const { code, stdout, stderr } = await ended;
+  assertEquals([code, stdout, withoutProgress(stderr)], [130, "", ""]);
   assertEquals(await tables(), before);
 });

@@ -61,7 +61,7 @@ Deno.test({
     assertEquals([code, stdout], [2, ""]);
     assertMatch(
       stderr,
-      /^Cannot run this as --engines names no engine 'rot13': the engines are bcryptjs, .*lanes\n$/,
+      /^Cannot run this as --engines must be bcryptjs, .* or lanes, not 'rot13'\n$/,
     );
   },
 });

@@ -91,27 +91,27 @@ hashTest("refuses what cannot work, as a mistake in the flags", async ({ file, f
   const fails = async (sentence: string, ...args: string[]) =>
     assertRefused(await runHere("hash.ts", args), sentence);
   // Where the tests are given a DATABASE_URL, only a process of its own has none
-  const sentence = "there is no database to save to: name one with --database-url";
+  const sentence = "without a database: name one with --database-url";
   assertRefused(await hash([path]), sentence);
-  await fails("it needs an INPUT");
-  await fails("it takes no arguments but flags and INPUT", path, path);
+  await fails("without an INPUT");
+  await fails("it takes INPUT only, besides flags", path, path);
   await fails("the standard input does not tell the format", "-", ...flags);
-  await fails("--format must be one of csv, ndjson, lines: it is 'xml'", path, "--format", "xml");
-  await fails("--on-conflict must be one of", path, "--on-conflict", "replace");
+  await fails("--format must be csv, ndjson or lines, not 'xml'", path, "--format", "xml");
+  await fails("--on-conflict must be skip, update or error", path, "--on-conflict", "replace");
   await fails("--cost must be a whole number from 4 to 31", path, "--cost", "3");
   await fails("--columns names the password", path, ...flags, "--columns", "password");
   await fails("must name different columns", path, ...flags, "--columns", "hash");
   await fails("plain lines have none", "a.txt", ...flags, "--columns", "a");
   await fails("with both --database-url and --data-dir", path, ...flags, "--data-dir", "x");
   await fails("--rejects names the input", path, ...flags, "--rejects", path);
-  await fails("there is no flag '--tabel'", path, "--tabel", "users");
+  await fails("there is no flag '--tabel': did you mean '--table'?", path, "--tabel", "users");
   assertEquals((await linesIn(path)).length, 2);
 });
 
 hashTest("--help tells every flag", async () => {
   const { code, stdout } = await runHere("hash.ts", ["--help"]);
   assertEquals(code, 0);
-  for (const flag of ["--data-dir DIR", "--on-conflict skip|update|error", "--rejects FILE"]) {
+  for (const flag of ["--data-dir DIR", "--on-conflict skip|update|error\n", "--rejects FILE"]) {
     assertStringIncludes(stdout, flag);
   }
 });

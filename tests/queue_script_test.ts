@@ -331,9 +331,14 @@ workerTest(
     const path = await file("users.csv", csv([1]));
     const bad = await file("bad", "hunter2");
     const cases: [script: Script, args: string[], code: number, sentence: RegExp][] = [
-      ["enqueue.ts", [], 2, /^Cannot run this as it needs an INPUT: see --help\n$/],
-      ["enqueue.ts", [path, "--columns", "password"], 2, /would be saved as it is\n$/],
-      ["enqueue.ts", [path, "--stream", "a.b"], 2, /^Cannot run this as --stream must be letters/],
+      ["enqueue.ts", [], 2, /^Cannot run this without an INPUT: see --help\n$/],
+      ["enqueue.ts", [path, "--columns", "password"], 2, /would be saved in plain text\n$/],
+      [
+        "enqueue.ts",
+        [path, "--stream", "a.b"],
+        2,
+        /^Cannot run this as --stream must consist of letters/,
+      ],
       ["enqueue.ts", [path, "--key-file", bad], 1, /must be 32 bytes in base64 or hexadecimal/],
       ["enqueue.ts", [path, "--nats", "http://x"], 2, /^Cannot connect to NATS as --nats must be/],
       [
@@ -349,7 +354,7 @@ workerTest(
         /^Cannot find the stream 'other': use --create-stream/,
       ],
       ["status.ts", ["--tls-ca", path], 1, /^Cannot use NATS at 127\.0\.0\.1:\d+ as .*\n$/],
-      ["worker.ts", ["--columns", "id"], 2, /must name different columns of the table\n$/],
+      ["worker.ts", ["--columns", "id"], 2, /must name different columns\n$/],
       ["worker.ts", ["--table", "no_such_table"], 1, /use --create-table, or check --table\n$/],
     ];
     for (const [script, args, expected, sentence] of cases) {

@@ -333,7 +333,7 @@ databaseTest("serve.ts refuses what cannot work, with one sentence", async (sql,
     [["--cost", "3"], 2, /--cost must be/],
     [["--data-dir", "x", ...url], 2, /^Cannot run this with both/],
     [["--database-url", "http://x"], 2, /^Cannot connect to a database as --database-url must be/],
-    [["--header-timeout", "9", "--body-timeout", "8"], 2, /--body-timeout must not be shorter/],
+    [["--header-timeout", "9", "--body-timeout", "8"], 2, /--body-timeout must be at least/],
     [
       ["--database-url", "postgres://u:Secret@127.0.0.1:9/x"],
       1,

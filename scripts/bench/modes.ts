@@ -83,7 +83,7 @@ export const MODES: readonly Mode[] = [
   },
   {
     name: "batched",
-    description: "hash a batch, pause, save it with many single-row INSERTs at once",
+    description: "hash a batch, then save it with many single-row INSERTs at once",
     sink: "database",
     onPool: false,
     async run({ count, batchSize, hash, insert }) {
@@ -99,7 +99,7 @@ export const MODES: readonly Mode[] = [
   },
   {
     name: "async",
-    description: "a task per save, and a turn of the event loop between hashes",
+    description: "start a save after each hash and go on hashing, without batches",
     sink: "database",
     onPool: false,
     async run({ count, hash, insert }) {
@@ -116,7 +116,7 @@ export const MODES: readonly Mode[] = [
   },
   {
     name: "burst",
-    description: "AsyncBatcher: save in bursts while hashing goes on, on the same thread",
+    description: "AsyncBatcher: save in bursts while the same thread goes on hashing",
     sink: "database",
     onPool: false,
     async run({ count, batchSize, hash, writer }) {
@@ -135,7 +135,7 @@ export const MODES: readonly Mode[] = [
   },
   {
     name: "pool",
-    description: "hash on all cores, save in bursts while hashing goes on",
+    description: "hash on all cores, save in bursts meanwhile",
     sink: "database",
     onPool: true,
     async run({ batchSize, hashOnPool, writer }) {

@@ -1,15 +1,16 @@
-import { engine } from "../cli/engine.ts";
 import {
   choice,
   type FlagValues,
   integer,
   list,
+  oneOf,
   parseInteger,
   series,
   text,
   toggle,
 } from "../cli/flags.ts";
 import { UsageError } from "../cli/run.ts";
+import { engine, HELP } from "../cli/shared_flags.ts";
 import { givenUrl } from "../database/connect.ts";
 import { MODES } from "./modes.ts";
 import { randomPasswords, readPasswords } from "./passwords.ts";
@@ -19,7 +20,7 @@ import type { Plan, Workload } from "./runner.ts";
 /** Longest round trip that can be added: the time-outs of driver and batcher leave room for it. */
 const MAX_LATENCY = 5000;
 
-const MODE_NAMES = MODES.map(({ name }) => name).join(", ");
+const MODE_NAMES = MODES.map(({ name }) => name);
 
 /** The flags of the benchmark. */
 export const FLAGS = {
@@ -28,43 +29,51 @@ export const FLAGS = {
     PRESET_NAMES,
     "quick",
   ),
-  cost: list(
-    "C",
-    "bcrypt costs from 4 to 31; each more takes twice the time",
-    undefined,
-    { parse: (text) => parseInteger(text, 4, 31) },
-  ),
+  cost: list("C", "bcrypt costs, 4 to 31; each step doubles the time", undefined, {
+    parse: (text) => parseInteger(text, 4, 31),
+  }),
   count: series("N", "passwords in each run: one number, or one for each cost", undefined, {
     parse: (text) => parseInteger(text, 1, Number.MAX_SAFE_INTEGER),
   }),
   latency: list(
     "MS",
-    "round-trip times to add, in milliseconds (10 on a server of its own, none on yours)",
+    "round-trip latency to add, in ms (default: none on your server, 10 on one of its own)",
     undefined,
     { parse: parseLatency },
   ),
-  modes: list("MODE", `of ${MODE_NAMES}; all without it`, undefined, { parse: findMode }),
-  "batch-size": integer("most rows of a batch; the preset says", undefined),
-  workers: integer("workers of the pool modes", navigator.hardwareConcurrency),
+  modes: list("MODE", `modes to run: ${MODE_NAMES.join(", ")} (default: all)`, undefined, {
+    parse: findMode,
+  }),
+  "batch-size": integer("most rows in a batch (default: 30, or 100 with --preset book)", undefined),
+  workers: integer("threads of the pool modes", navigator.hardwareConcurrency),
   engine: engine("what hashes in the pool modes"),
-  repeat: integer("runs of each mode, interleaved", 3),
-  input: text("FILE", "passwords to hash, one a line; without it, random ones"),
+  repeat: integer("runs of each mode; the modes take turns", 3),
+  input: text("FILE", "passwords to hash, one per line (default: random ones)"),
   "database-url": text(
     "URL",
-    "the PostgreSQL to measure, also DATABASE_URL; without it, a server of its own is started",
+    "PostgreSQL to measure, also DATABASE_URL (default: a server of its own)",
   ),
-  compare: text("FILE", "what --json printed before, to be compared with"),
-  report: text("FILE", "write a page with table and figures, as FILE.html"),
+  compare: text("FILE", "compare with an earlier run, from its --json output"),
+  report: text("FILE", "write an HTML page with the table and figures"),
   svg: text("DIR", "write the figures to this folder"),
-  json: toggle("print one JSON object instead of a table"),
-  help: toggle("print this help"),
+  json: toggle("print JSON instead of a table"),
+  help: HELP,
 };
 
 /** Their values. */
 export type Values = FlagValues<typeof FLAGS>;
 
-export const USAGE = "Measures what concurrency gains when hashes are saved to PostgreSQL.\n\n" +
-  "Usage: deno run -A scripts/bench.ts [flags]";
+export const USAGE = `Measures how much faster hashing is when saves to PostgreSQL run concurrently.
+
+Usage: deno run -A scripts/bench.ts [flags]
+
+Examples:
+  deno run -A scripts/bench.ts
+  deno run -A scripts/bench.ts --cost 10 --modes serial,pool --report page.html
+
+Least permissions, instead of -A:
+  --allow-env --allow-net --allow-read --allow-write
+  and --allow-run --allow-sys to start a server of its own, or draw figures`;
 
 /**
  * What the flags ask for, over the preset.
@@ -95,7 +104,7 @@ async function workloads(
     throw new UsageError(
       `Cannot run this as --count has ${count.length} numbers for ${costs.length} ${
         costs.length === 1 ? "cost" : "costs"
-      }: give one, or one for each cost`,
+      }: give one number, or one for each cost`,
     );
   }
   const given = costs.map((_, i) => count?.[i] ?? count?.[0]);
@@ -109,23 +118,22 @@ async function workloads(
 
 async function fromFile(path: string, count: number): Promise<string[]> {
   const { passwords, skipped } = await readPasswords(path, count);
-  for (const { line, reason } of skipped) console.error(`Line ${line} is skipped: ${reason}`);
+  for (const { line, reason } of skipped) console.error(`Skipping line ${line}: ${reason}`);
   if (count !== Infinity && passwords.length < count) {
-    console.error(`Of the ${count} passwords asked for, '${path}' has ${passwords.length}`);
+    console.error(`Hashing ${passwords.length} passwords, not ${count}: '${path}' has no more`);
   }
   return passwords;
 }
 
 function findMode(name: string): typeof MODES[number] {
-  const mode = MODES.find((mode) => mode.name === name);
-  if (mode !== undefined) return mode;
-  throw new UsageError(`names no mode '${name}': the modes are ${MODE_NAMES}`);
+  const found = oneOf(name, MODE_NAMES);
+  return MODES.find(({ name }) => name === found)!;
 }
 
 function parseLatency(text: string): number {
   const value = /^\d+(\.\d+)?$/.test(text) ? Number(text) : NaN;
   if (value <= MAX_LATENCY) return value;
   throw new UsageError(
-    `must be a number of milliseconds from 0 to ${MAX_LATENCY}: it is '${text}'`,
+    `must be a number of milliseconds from 0 to ${MAX_LATENCY}, not '${text}'`,
   );
 }

@@ -28,7 +28,7 @@ export const PRESETS = {
     latencies: [100],
     count: (cost) => cost <= 8 ? 600 : 400,
     batchSize: 100,
-    help: "the original experiment in full, over an hour",
+    help: "the original experiment, over an hour",
   },
 } satisfies Record<string, Preset>;
 

@@ -1,4 +1,5 @@
-import { alignColumns } from "../cli/columns.ts";
+import { alignColumns, alignTerms, wrap } from "../cli/columns.ts";
+import { type Screen, styled } from "../cli/screen.ts";
 import type { Mode } from "./modes.ts";
 import {
   blocksOf,
@@ -14,31 +15,45 @@ import type { Summary } from "../measure/statistics.ts";
 const SLOW = 10;
 /** How far runs of the floor may lie apart before the machine is called noisy: slowest / fastest. */
 const NOISY = 1.1;
+/** Characters of a line of text. Longer ones are hard to read, however wide the screen is. */
+const LONGEST_LINE = 100;
 
 /** What the table tells beside the report. */
 export interface TableOptions {
   readonly modes: readonly Mode[];
   readonly repeat: number;
   readonly batchSize: number;
+  /** What it is printed on. */
+  readonly screen: Screen;
 }
 
 /**
- * The report as a newcomer reads it, for a terminal of 100 columns. Every figure that a decision needs
- * is in it; maxima, samples and the time over pool-no-io are in the JSON, and pictures in the page.
+ * The report as a newcomer reads it, on a screen of 80 columns or more. Every figure that a decision
+ * needs is in it; maxima, samples and the time over pool-no-io are in the JSON, and pictures in the
+ * page.
  */
-export function formatReport(report: Report, { modes, repeat, batchSize }: TableOptions): string {
-  const blocks = blocksOf(report.results).map((block) =>
-    [title(block, report), "", table(block), ...remarks(block), ""].join("\n")
-  );
-  return [
-    describeEnvironment(report.environment),
-    `Passwords are hashed and saved, ${repeat} ${
-      repeat === 1 ? "time" : "times"
-    } by each mode; medians (fastest – slowest)`,
+export function formatReport(report: Report, { modes, repeat, batchSize, screen }: TableOptions) {
+  const sentences = (texts: readonly string[]) =>
+    texts.flatMap((text) => wrap(text, Math.min(screen.columns, LONGEST_LINE)));
+  const columns = columnsFor(report.results, screen.columns);
+  const blocks = blocksOf(report.results).flatMap((block) => [
     "",
+    ...sentences([title(block, report)]).map((line) => styled(line, "bold", screen)),
+    "",
+    ...table(block, columns, screen),
+    ...sentences(remarks(block)),
+  ]);
+  return [
+    ...sentences([
+      describeEnvironment(report.environment),
+      `Each mode hashes and saves the same passwords ${
+        repeat === 1 ? "once" : `${repeat} times; figures are medians`
+      }`,
+    ]),
     ...blocks,
-    ...legend(modes, batchSize),
-    ...speed(report).flatMap((line) => ["", line]),
+    "",
+    ...legend(modes, batchSize, screen),
+    ...speed(report).flatMap((text) => ["", ...sentences([text])]),
   ].join("\n");
 }
 
@@ -58,8 +73,8 @@ export function title(block: readonly Result[], report: Report): string {
   const each = floor === undefined ? "" : ` of ${duration(floor.wallMs.median / count)}`;
   const { gotMs } = latencyOf(report, latencyMs);
   const wire = latencyMs === 0
-    ? "no round trip added"
-    : `a round trip of ${latencyMs} ms added (got ${duration(gotMs)})`;
+    ? "no latency added"
+    : `${latencyMs} ms latency added (${duration(gotMs)} measured)`;
   return `bcrypt cost ${cost}: ${count} hashes${each}, ${wire}`;
 }
 
@@ -69,7 +84,7 @@ export function remarks(block: readonly Result[]): string[] {
   const close = closeCalls(block);
   if (close.length > 0) {
     lines.push(
-      `  Too close to tell apart, as their runs overlap: ${
+      `Too close to call, as their runs overlap: ${
         close.map((modes) => modes.join(" ~ ")).join("; ")
       }`,
     );
@@ -79,9 +94,9 @@ export function remarks(block: readonly Result[]): string[] {
   );
   if (noisy.length > 0) {
     const spreads = noisy.map(({ mode, wallMs: { min, max } }) =>
-      `${mode} lie ${percent(max / min - 1)} apart`
+      `${mode} differ by ${percent(max / min - 1)}`
     );
-    lines.push(`  This machine is noisy: the runs of ${spreads.join(", those of ")}`);
+    lines.push(`This machine is noisy: runs of ${spreads.join(", of ")}`);
   }
   return lines;
 }
@@ -97,10 +112,8 @@ export function speed(report: Report): string[] {
       own > SLOW || askedMs === 0
         ? `This database is slow: a simple save takes ${
           duration(own)
-        } without any latency added, and more than ${SLOW} ms is slow`
-        : `A simple save takes ${duration(saveMs)}, which is slow (more than ${SLOW} ms): ${
-          duration(gotMs)
-        } of it are the round trip that was asked for`,
+        } with no latency added, and anything over ${SLOW} ms is slow`
+        : `A simple save takes ${duration(saveMs)}, of which ${duration(gotMs)} is added latency`,
     );
   }
   const late = results.filter(({ mode, onPool, latencyMs, responseMs, loopDelayMs }) => {
@@ -113,53 +126,124 @@ export function speed(report: Report): string[] {
   if (late.length > 0) {
     const modes = [...new Set(late.map(({ mode }) => mode))].join(", ");
     lines.push(
-      `A save only seems to take longer in ${modes}: the thread was hashing, and heard the answer late`,
+      `Saves only look slow in ${modes}: the answers were there, but the thread was busy hashing`,
     );
   }
   return lines;
 }
 
-/** The columns: two lines of head, and the text of a result. The first and third are left-aligned. */
-const COLUMNS: readonly (readonly [string, string, (result: Result) => string])[] = [
-  ["", "mode", ({ mode, recommended }) => `${recommended ? "*" : " "} ${mode}`],
-  ["wall", "time", ({ wallMs }) => duration(wallMs.median)],
-  ["", "(min – max)", ({ wallMs }) => range(wallMs)],
-  ["slow-", "down", ({ slowdown }) => factor(slowdown)],
-  ["speed-", "up", ({ speedup }) => factor(speedup)],
-  ["rows", "/s", ({ rowsPerSecond }) => rowsPerSecond === null ? "–" : rowsPerSecond.toFixed(0)],
-  ["response", "p50", ({ responseMs }) => responseMs === null ? "–" : duration(responseMs.p50)],
-  ["response", "p99", ({ responseMs }) => responseMs === null ? "–" : duration(responseMs.p99)],
-  ["loop delay", "p99", ({ loopDelayMs }) => duration(loopDelayMs.p99)],
-  ["CPU", "use", ({ cpuUse }) => percent(cpuUse)],
+/** A column of the table. */
+interface Column {
+  readonly name: string;
+  /** The name in two lines, as short as it can be beside its neighbours. */
+  readonly head: readonly [string, string];
+  readonly left?: boolean;
+  readonly text: (result: Result) => string;
+}
+
+const RANGE: Column = {
+  name: "(min – max)",
+  head: ["", "(min – max)"],
+  left: true,
+  text: ({ wallMs }) => range(wallMs),
+};
+const RESPONSE_P99: Column = {
+  name: "response p99",
+  head: ["", "p99"],
+  text: ({ responseMs }) => responseMs === null ? "–" : duration(responseMs.p99),
+};
+const LOOP_DELAY: Column = {
+  name: "loop delay p99",
+  head: ["loop", "delay"],
+  text: ({ loopDelayMs }) => duration(loopDelayMs.p99),
+};
+const CPU_USE: Column = {
+  name: "CPU use",
+  head: ["CPU", "use"],
+  text: ({ cpuUse }) => percent(cpuUse),
+};
+
+const COLUMNS: readonly Column[] = [
+  {
+    name: "mode",
+    head: ["", "  mode"],
+    left: true,
+    text: ({ mode, recommended }) => `${recommended ? "*" : " "} ${mode}`,
+  },
+  { name: "wall time", head: ["wall", "time"], text: ({ wallMs }) => duration(wallMs.median) },
+  RANGE,
+  { name: "slowdown", head: ["slow-", "down"], text: ({ slowdown }) => factor(slowdown) },
+  { name: "speed-up", head: ["speed-", "up"], text: ({ speedup }) => factor(speedup) },
+  {
+    name: "rows/s",
+    head: ["rows", "/s"],
+    text: ({ rowsPerSecond }) => rowsPerSecond === null ? "–" : rowsPerSecond.toFixed(0),
+  },
+  {
+    name: "response p50",
+    head: ["response", "p50"],
+    text: ({ responseMs }) => responseMs === null ? "–" : duration(responseMs.p50),
+  },
+  RESPONSE_P99,
+  LOOP_DELAY,
+  CPU_USE,
 ];
 
+/** What is left out of a table that is too wide, the least needed first. */
+const OPTIONAL: readonly Column[] = [RANGE, CPU_USE, RESPONSE_P99, LOOP_DELAY];
+
 /** The head of the table, a text for each column. */
-export const HEAD = COLUMNS.map(([top, bottom]) => `${top} ${bottom}`.replace("- ", "").trim());
+export const HEAD = COLUMNS.map(({ name }) => name);
 
 /** A result as texts, one for each column. */
 export function cellsOf(result: Result): string[] {
-  return COLUMNS.map(([, , text]) => text(result));
+  return COLUMNS.map(({ text }) => text(result));
 }
 
-function table(block: readonly Result[]): string {
-  const heads = [COLUMNS.map(([top]) => top), COLUMNS.map(([, bottom]) => bottom)];
-  heads[1][0] = "  mode";
-  const all = [...heads, ...block.map(cellsOf)];
-  return alignColumns(all, [0, 2]).join("\n");
+/** The columns that a screen has room for. */
+function columnsFor(results: readonly Result[], width: number): readonly Column[] {
+  let columns = COLUMNS;
+  for (const column of OPTIONAL) {
+    if (Math.max(...lines(results, columns).map(({ length }) => length)) <= width) break;
+    columns = columns.filter((one) => one !== column);
+  }
+  return columns;
 }
 
-function legend(modes: readonly Mode[], batchSize: number): string[] {
-  const width = Math.max(...modes.map(({ name }) => name.length));
+function lines(results: readonly Result[], columns: readonly Column[]): string[] {
+  const heads = [0, 1].map((i) => columns.map(({ head }) => head[i]));
+  const rows = results.map((result) => columns.map(({ text }) => text(result)));
+  return alignColumns([...heads, ...rows], [...columns.keys()].filter((i) => columns[i].left));
+}
+
+function table(block: readonly Result[], columns: readonly Column[], screen: Screen): string[] {
+  const [top, bottom, ...rows] = lines(block, columns);
   return [
-    ...modes.map(({ name, description }) => `  ${name.padEnd(width)}  ${description}`),
-    "",
-    "  *           the way to take here: the fastest that saves to the database",
-    "  slowdown    wall time against no-io: 1.00× means that saving costs no time at all",
-    "  speed-up    wall time of serial against this one's",
-    `  response    from sending a request (a row; in burst and pool up to ${batchSize} rows) to its answer`,
-    "  loop delay  how late a timer fires: for so long, nothing else in the program is served",
-    "  CPU use     processor time of this program, of all cores: the server's is not in it",
+    ...[top, bottom].map((line) => styled(line, "dim", screen)),
+    ...rows.map((line, i) => block[i].recommended ? styled(line, "green", screen) : line),
   ];
+}
+
+function legend(modes: readonly Mode[], batchSize: number, screen: Screen): string[] {
+  const columns = Math.min(screen.columns, LONGEST_LINE);
+  return [
+    ...alignTerms(modes.map(({ name, description }) => [name, description]), columns),
+    "",
+    ...alignTerms([
+      ["*", "the best choice here: the fastest mode that saves to the database"],
+      ["slowdown", "wall time relative to no-io: at 1.00× saving takes no extra time"],
+      ["speed-up", "wall time of serial relative to this mode's"],
+      [
+        "response",
+        `time from a request to its answer, median and 99th percentile; a request saves one row, up to ${batchSize} in burst and pool`,
+      ],
+      [
+        "loop delay",
+        "how late timers fire (99th percentile), and so how long the rest of a program would stall",
+      ],
+      ["CPU use", "CPU time of this program as a share of all cores; the server's is not included"],
+    ], columns),
+  ].map((line) => styled(line, "dim", screen));
 }
 
 /** A time with three digits and its unit. */
@@ -185,5 +269,5 @@ function factor(value: number | null): string {
 }
 
 function percent(share: number): string {
-  return `${(share * 100).toFixed(0)} %`;
+  return `${(share * 100).toFixed(0)}%`;
 }

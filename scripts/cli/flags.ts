@@ -1,11 +1,14 @@
 import { parseArgs } from "@std/cli/parse-args";
+import { closest } from "./closest.ts";
+import { alignTerms } from "./columns.ts";
 import { UsageError } from "./run.ts";
+import { NO_TERMINAL } from "./screen.ts";
 
 /** A flag of a command line. */
 export interface Flag<T> {
   /** What stands for its value in the help; a flag without is a switch. */
   readonly placeholder?: string;
-  /** One line of help. */
+  /** What the help says of it. */
   readonly help: string;
   readonly initial: T;
   /** Reads the value, or throws a `UsageError` whose message continues "as --flag …". */
@@ -42,12 +45,20 @@ export function choice<T extends string, U extends T | undefined>(
     placeholder: words.join("|"),
     help,
     initial,
-    parse(text) {
-      const word = words.find((word) => word === text);
-      if (word !== undefined) return word;
-      throw new UsageError(`must be one of ${words.join(", ")}: it is '${text}'`);
-    },
+    parse: (text) => oneOf(text, words),
   };
+}
+
+/** Finds a word, or throws as {@linkcode Flag.parse} does. */
+export function oneOf<T extends string>(text: string, words: readonly T[]): T {
+  const word = words.find((word) => word === text);
+  if (word !== undefined) return word;
+  const list = `${words.slice(0, -1).join(", ")} or ${words.at(-1)}`;
+  throw new UsageError(`must be ${list}, not '${text}'${didYouMean(closest(text, words))}`);
+}
+
+function didYouMean(word: string | undefined): string {
+  return word === undefined ? "" : `: did you mean '${word}'?`;
 }
 
 /** A whole number within bounds. */
@@ -88,14 +99,15 @@ export function parseInteger(text: string, min: number, max: number): number {
   const value = /^[+-]?\d+$/.test(text) ? Number(text) : NaN;
   if (value >= min && value <= max) return value;
   const range = max === Number.MAX_SAFE_INTEGER ? `of at least ${min}` : `from ${min} to ${max}`;
-  throw new UsageError(`must be a whole number ${range}: it is '${text}'`);
+  throw new UsageError(`must be a whole number ${range}, not '${text}'`);
 }
 
 /**
- * Reads a command line. Every flag may stand once, as `--flag value` or `--flag=value`.
+ * Reads a command line. Every flag may be given once, as `--flag value` or `--flag=value`; `-h` is
+ * `--help`.
  *
  * @param operands The names of the arguments that are no flags, in their order. They may be missing.
- * @throws {UsageError} If a flag is unknown, stands twice, lacks its value or has a wrong one, or if
+ * @throws {UsageError} If a flag is unknown, is given twice, lacks its value or has a wrong one, or if
  *   there are more arguments than names for them.
  */
 export function parseFlags<F extends Flags, O extends string = never>(
@@ -104,21 +116,25 @@ export function parseFlags<F extends Flags, O extends string = never>(
   operands: readonly O[] = [],
 ): FlagValues<F> & Partial<Record<O, string>> {
   const names = Object.keys(flags);
-  const parsed = parseArgs([...args], {
+  const parsed = parseArgs(args.map((arg) => arg === "-h" ? "--help" : arg), {
     string: ["_", ...names.filter((name) => flags[name].placeholder !== undefined)],
     boolean: names.filter((name) => flags[name].placeholder === undefined),
     collect: names.filter((name) => flags[name].placeholder !== undefined),
     unknown: (arg, name) => {
       if (name === undefined) return;
+      const flag = arg.split("=")[0];
+      const meant = closest(flag.replace(/^-+/, ""), names);
       throw new UsageError(
-        `Cannot run this as there is no flag '${arg.split("=")[0]}': see --help`,
+        `Cannot run this as there is no flag '${flag}'${
+          meant === undefined ? ": see --help" : didYouMean(`--${meant}`)
+        }`,
       );
     },
   }) as Record<string, unknown>;
   const given = parsed._ as string[];
   if (given.length > operands.length) {
-    const taken = operands.length === 0 ? "flags" : `flags and ${operands.join(", ")}`;
-    throw new UsageError(`Cannot run this as it takes no arguments but ${taken}: see --help`);
+    const taken = operands.length === 0 ? "no arguments" : `${operands.join(", ")} only`;
+    throw new UsageError(`Cannot run this as it takes ${taken}, besides flags: see --help`);
   }
   const values = names.map((name) => [name, valueOf(name, flags[name], parsed[name])]);
   return Object.fromEntries([...values, ...given.map((arg, i) => [operands[i], arg])]);
@@ -129,7 +145,7 @@ function valueOf(name: string, flag: Flag<unknown>, given: unknown): unknown {
   const [value, ...more] = (given ?? []) as string[];
   if (value === undefined) return flag.initial;
   try {
-    if (more.length > 0) throw new UsageError("stands more than once");
+    if (more.length > 0) throw new UsageError("is given more than once");
     if (value === "") throw new UsageError("needs a value");
     return flag.parse(value);
   } catch (error) {
@@ -138,15 +154,16 @@ function valueOf(name: string, flag: Flag<unknown>, given: unknown): unknown {
   }
 }
 
-/** The help that `--help` prints. */
+/** The help that `--help` prints, in lines of 80 characters at most. */
 export function helpText(usage: string, flags: Flags): string {
-  const rows = Object.entries(flags).map(([name, { placeholder, help, initial }]) => [
-    `  --${name}${placeholder === undefined ? "" : ` ${placeholder}`}`,
-    help +
-    (initial === undefined || initial === false || String(initial) === ""
-      ? ""
-      : ` (${String(initial)})`),
-  ]);
-  const width = Math.max(...rows.map(([flag]) => flag.length)) + 2;
-  return `${usage}\n\n${rows.map(([flag, help]) => flag.padEnd(width) + help).join("\n")}\n`;
+  const terms = Object.entries(flags).map(([name, { placeholder, help, initial }]) =>
+    [
+      `--${name}${placeholder === undefined ? "" : ` ${placeholder}`}`,
+      help + (initial === undefined || initial === false || String(initial) === ""
+        ? ""
+        : ` (default:\u00a0${String(initial)})`),
+    ] as const
+  );
+  const lines = alignTerms(terms, NO_TERMINAL.columns);
+  return `${usage}\n\n${lines.join("\n").replaceAll("\u00a0", " ")}\n`;
 }

@@ -58,7 +58,22 @@ export async function runScript(
 }
 
 function complain(error: unknown): void {
-  Deno.exitCode = error instanceof UsageError ? 2 : 1;
-  if (error instanceof UsageError || error instanceof ScriptError) console.error(error.message);
-  else console.error("This is a mistake in Burst, please report it:", error);
+  const permission = missingPermission(error);
+  Deno.exitCode = error instanceof UsageError || permission !== undefined ? 2 : 1;
+  if (permission !== undefined) {
+    console.error(
+      `Cannot run this without ${permission}: add it to 'deno run', or allow everything with -A (see --help)`,
+    );
+  } else if (error instanceof UsageError || error instanceof ScriptError) {
+    console.error(error.message);
+  } else console.error("This is a bug in Burst, please report it:", error);
+}
+
+/** The permission that Deno asks for, in an error or in what has caused it. */
+function missingPermission(error: unknown): string | undefined {
+  if (!(error instanceof Error)) return undefined;
+  // Node's look-up of a host says it in its own way.
+  if (/getaddrinfo EPERM/.test(error.message)) return "--allow-net";
+  const [, flag] = /run again with the (--allow-\w+) flag/.exec(error.message) ?? [];
+  return flag ?? missingPermission(error.cause);
 }

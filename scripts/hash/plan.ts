@@ -1,6 +1,17 @@
-import { engine } from "../cli/engine.ts";
-import { choice, integer, list, type parseFlags, text, toggle } from "../cli/flags.ts";
+import { choice, integer, type parseFlags, text, toggle } from "../cli/flags.ts";
 import { UsageError } from "../cli/run.ts";
+import {
+  checkColumns,
+  columns,
+  cost,
+  CREATE_TABLE,
+  DATA_DIR,
+  engine,
+  HELP,
+  REJECTS,
+  requireDatabase,
+  WORKERS,
+} from "../cli/shared_flags.ts";
 import { formatOf } from "../input/input.ts";
 import { type Format, FORMATS } from "../input/pages.ts";
 import type { InputColumns } from "../input/row.ts";
@@ -10,47 +21,52 @@ import type { Target } from "../table/table.ts";
 const ON_CONFLICT: readonly OnConflict[] = ["skip", "update", "error"];
 
 export const FLAGS = {
-  format: choice("how the input is written; without it, its name tells", FORMATS, undefined),
-  "database-url": text("URL", "the PostgreSQL to save to, also DATABASE_URL"),
-  "data-dir": text("DIR", "save to a server of its own, whose data stay in this folder"),
+  format: choice("format of INPUT (default: from its name)", FORMATS, undefined),
+  "database-url": text("URL", "PostgreSQL to save to, also DATABASE_URL"),
+  "data-dir": DATA_DIR,
   table: text("TABLE", "table to save to", "users"),
-  id: text("COL", "column with the id, in the input and in the table", "id"),
-  password: text("COL", "column of the input with the password", "password"),
+  id: text("COL", "id column, in the input and in the table", "id"),
+  password: text("COL", "password column of the input", "password"),
   "hash-column": text("COL", "column of the table for the hash", "hash"),
-  columns: list<string>("COL", "further columns to carry over", [], { parse: columnName }),
-  "create-table": toggle("create the table if it is missing"),
-  "on-conflict": choice("what to do with a row whose id is there already", ON_CONFLICT, "skip"),
-  cost: integer("bcrypt cost from 4 to 31; each more takes twice the time", 12, {
-    placeholder: "C",
-    min: 4,
-    max: 31,
-  }),
-  workers: integer("threads that hash", navigator.hardwareConcurrency, { max: 1_000 }),
-  "retry-for": integer("how many seconds to go on while the database is down", 60, {
+  columns: columns("more columns to copy from the input to the table"),
+  "create-table": CREATE_TABLE,
+  "on-conflict": choice("what to do with a row whose id is in the table", ON_CONFLICT, "skip"),
+  cost: cost(12),
+  workers: WORKERS,
+  "retry-for": integer("how long to keep trying while the database is down", 60, {
     placeholder: "SECONDS",
     min: 0,
     max: 1_000_000,
   }),
   engine: engine("what hashes"),
-  rejects: text(
-    "FILE",
-    "where to tell of rows that cannot be used; CSV if it ends in .csv, or NDJSON",
-  ),
+  rejects: REJECTS,
   "dry-run": toggle("read and hash everything, save nothing"),
-  json: toggle("print the account as one JSON object"),
-  help: toggle("print this help"),
+  json: toggle("print the result as JSON"),
+  help: HELP,
 };
 
 export const USAGE =
-  `Hashes the passwords of a file on all cores, and saves the hashes to PostgreSQL.
+  `Hashes the passwords of a file on all cores and saves the hashes to PostgreSQL.
 
 Usage: deno run -A scripts/hash.ts INPUT [flags]
 
-INPUT is a CSV file with a header, an NDJSON file, or a file of passwords, one a line, whose ids are
-the numbers of their lines; "-" is the standard input, and what ends in ".gz" is unpacked. Run again,
-it does what is missing: rows whose ids are in the table are skipped before they are hashed.
+INPUT is a CSV file with a header, an NDJSON file, or plain lines: one password
+per line, the line number is its id. "-" reads the standard input; files whose
+names end in ".gz" are decompressed. Run it again to continue: rows that are in
+the table already are skipped before they are hashed.
 
-The exit code is 0 if every row went in, 1 if not, 2 for a mistake in the flags, 130 after Ctrl-C.`;
+Exit code: 0 if every row was saved or skipped, 1 if not, 2 for wrong usage,
+130 after Ctrl-C.
+
+Examples:
+  deno run -A scripts/hash.ts users.csv --data-dir ./data --create-table
+  deno run -A scripts/hash.ts users.ndjson.gz --columns email \\
+    --database-url postgres://localhost/shop --rejects rejects.csv
+
+Least permissions, instead of -A:
+  --allow-env --allow-net --allow-read
+  and --allow-write for --rejects
+  and --allow-run --allow-sys --allow-write for --data-dir`;
 
 /** What is to be done, as far as the command line tells. */
 export interface Plan {
@@ -70,33 +86,17 @@ export type Values = ReturnType<typeof parseFlags<typeof FLAGS>>;
  */
 export function makePlan(path: string | undefined, flags: Values): Plan {
   const refuse = (why: string) => new UsageError(`Cannot run this ${why}`);
-  if (!path) throw refuse("as it needs an INPUT: see --help");
+  if (!path) throw refuse("without an INPUT: see --help");
   const format = flags.format ?? formatOf(path);
   const { table, id, password, columns: carried, "hash-column": hash } = flags;
   if (format === "lines" && carried.length > 0) {
-    throw refuse("as --columns needs an input that has columns, and plain lines have none");
+    throw refuse("as --columns needs an input with columns, and plain lines have none");
   }
   if (carried.includes(password)) {
-    throw refuse("as --columns names the password, which would be saved as it is");
+    throw refuse("as --columns names the password, which would be saved in plain text");
   }
-  if (id === password) throw refuse("as --id and --password must name different columns");
-  const names = [id, hash, ...carried];
-  if (new Set(names).size < names.length) {
-    throw refuse("as --id, --hash-column and --columns must name different columns of the table");
-  }
-  if (flags["database-url"] !== undefined && flags["data-dir"] !== undefined) {
-    throw refuse("with both --database-url and --data-dir: the hashes go to one of them");
-  }
-  const database = flags["database-url"] ?? flags["data-dir"] ?? Deno.env.get("DATABASE_URL");
-  if (!database && !flags["dry-run"]) {
-    throw refuse(
-      "as there is no database to save to: name one with --database-url or DATABASE_URL, or a folder for one with --data-dir",
-    );
-  }
+  checkColumns({ id, password });
+  checkColumns({ id, "hash-column": hash, columns: carried });
+  if (!flags["dry-run"]) requireDatabase(flags);
   return { path, format, target: { table, id, hash, carried }, columns: { id, password, carried } };
-}
-
-function columnName(text: string): string {
-  if (text === "") throw new UsageError("must be names with commas between them");
-  return text;
 }

@@ -1,5 +1,3 @@
-import autocannon from "autocannon";
-
 /** How many requests are made. */
 export interface Load {
   /** Connections, each with one request at a time. */
@@ -71,6 +69,8 @@ async function fire(
   { connections, seconds, rate }: Load,
   requests: unknown[],
 ): Promise<{ times: Times; failed: number; seconds: number }> {
+  // It reads the environment as soon as it is loaded, which --help must not need.
+  const { default: autocannon } = await import("autocannon");
   const times: Times = new Map();
   const start = performance.now();
   const run = autocannon({

@@ -1,55 +1,67 @@
-import { integer, list, type parseFlags, text, toggle } from "../cli/flags.ts";
-import { UsageError } from "../cli/run.ts";
-import { NATS_FLAGS, STREAM_FLAGS } from "./flags.ts";
+import { integer, type parseFlags, text, toggle } from "../cli/flags.ts";
+import {
+  checkColumns,
+  columns,
+  cost,
+  CREATE_TABLE,
+  DATA_DIR,
+  HELP,
+  requireDatabase,
+  WORKERS,
+} from "../cli/shared_flags.ts";
+import { CREATE_STREAM, NATS_FLAGS, STREAM_FLAGS } from "./flags.ts";
 
 export const FLAGS = {
   ...NATS_FLAGS,
-  "key-file": text("FILE", "the key that the jobs are sealed with: 32 bytes in base64"),
-  "create-stream": toggle("create the stream if it is missing"),
+  "key-file": text("FILE", "key that the jobs are encrypted with: 32 bytes in base64 or hex"),
+  "create-stream": CREATE_STREAM,
   ...STREAM_FLAGS,
-  "database-url": text("URL", "the PostgreSQL to save to, also DATABASE_URL"),
-  "data-dir": text("DIR", "save to a server of its own, whose data stay in this folder"),
+  "database-url": text("URL", "PostgreSQL to save to, also DATABASE_URL"),
+  "data-dir": DATA_DIR,
   table: text("TABLE", "table to save to", "users"),
   id: text("COL", "column of the table for the id", "id"),
   "hash-column": text("COL", "column of the table for the hash", "hash"),
-  columns: list<string>("COL", "further columns, which enqueue.ts was told to carry over", [], {
-    parse(text) {
-      if (text === "") throw new UsageError("must be names with commas between them");
-      return text;
-    },
-  }),
-  "create-table": toggle("create the table if it is missing"),
-  cost: integer("bcrypt cost from 4 to 31; each more takes twice the time", 12, {
-    placeholder: "C",
-    min: 4,
-    max: 31,
-  }),
-  workers: integer("threads that hash", navigator.hardwareConcurrency, { max: 1_000 }),
-  prefetch: integer("most jobs in hand; without it, 128 for each thread", undefined, {
+  columns: columns("more columns to save, the same as for enqueue.ts"),
+  "create-table": CREATE_TABLE,
+  cost: cost(12),
+  workers: WORKERS,
+  prefetch: integer("most jobs fetched ahead (default: 128 per thread)", undefined, {
     max: 10_000,
   }),
-  "ack-wait": integer("seconds after which the jobs of a worker that died go to another", 30, {
+  "ack-wait": integer("how long until the jobs of a crashed worker go to another", 30, {
     placeholder: "SECONDS",
     max: 3_600,
   }),
   // What a worker gives back when it is stopped counts, too: a rolling restart must not bury jobs.
   "max-deliveries": integer(
-    "how often a job is taken, also by workers that are stopped, before it is dead",
+    "times a job is delivered before it moves to NAME-dead, counting workers that were stopped",
     100,
   ),
-  "until-empty": toggle("end when all jobs are done, instead of waiting for more"),
-  json: toggle("print the account as one JSON object"),
-  help: toggle("print this help"),
+  "until-empty": toggle("exit when all jobs are done instead of waiting for more"),
+  json: toggle("print the result as JSON"),
+  help: HELP,
 };
 
-export const USAGE =
-  `Does the jobs that enqueue.ts has published: hashes on all cores, saves to PostgreSQL in bursts, and
-acknowledges a job once its row is committed. Run it on as many machines as you like.
+export const USAGE = `Processes jobs that enqueue.ts has published: hashes on all cores, saves to
+PostgreSQL in bursts, and acknowledges a job once its row is committed. Run it
+on as many machines as you like.
 
-Usage: deno run -A scripts/worker.ts --nats URL --key-file FILE --database-url URL [flags]
+Usage: deno run -A scripts/worker.ts --nats URL --key-file FILE
+       --database-url URL [flags]
 
-SIGTERM or Ctrl-C: it saves what is hashed, gives the rest back, and exits with 0. A job that can never
-succeed is put aside with the reason, in the stream NAME-dead.`;
+On SIGTERM or Ctrl-C it saves what is hashed, returns the other jobs to the
+queue, and exits with 0. A job that can never succeed moves to the stream
+NAME-dead with the reason.
+
+Examples:
+  deno run -A scripts/worker.ts --nats nats://queue:4222 --key-file key \\
+    --database-url postgres://db/shop --create-table
+  deno run -A scripts/worker.ts --nats nats://queue:4222 --key-file key \\
+    --database-url postgres://db/shop --until-empty --json
+
+Least permissions, instead of -A:
+  --allow-env --allow-net --allow-read
+  and --allow-run --allow-sys --allow-write for --data-dir`;
 
 /** The values of the flags. */
 export type Values = ReturnType<typeof parseFlags<typeof FLAGS>>;
@@ -60,18 +72,7 @@ export type Values = ReturnType<typeof parseFlags<typeof FLAGS>>;
  * @throws {UsageError} If it cannot work.
  */
 export function checkFlags(flags: Values): void {
-  const refuse = (why: string) => new UsageError(`Cannot run this ${why}`);
   const { id, columns, "hash-column": hash } = flags;
-  const names = [id, hash, ...columns];
-  if (new Set(names).size < names.length) {
-    throw refuse("as --id, --hash-column and --columns must name different columns of the table");
-  }
-  if (flags["database-url"] !== undefined && flags["data-dir"] !== undefined) {
-    throw refuse("with both --database-url and --data-dir: the hashes go to one of them");
-  }
-  if (!(flags["database-url"] ?? flags["data-dir"] ?? Deno.env.get("DATABASE_URL"))) {
-    throw refuse(
-      "as there is no database to save to: name one with --database-url or DATABASE_URL, or a folder for one with --data-dir",
-    );
-  }
+  checkColumns({ id, "hash-column": hash, columns });
+  requireDatabase(flags);
 }

@@ -23,7 +23,7 @@ export async function prepareOutputs(
   if (report === undefined && svg === undefined) return;
   if (report !== undefined) {
     if (!/\.html?$/i.test(report)) {
-      throw new UsageError(`Cannot run this as --report must end in .html: it is '${report}'`);
+      throw new UsageError(`Cannot run this as --report must end in .html, not be '${report}'`);
     }
     await attempt(`Cannot write the report to '${report}'`, async () => {
       if (!(await Deno.stat(dirname(report))).isDirectory) throw new Deno.errors.NotADirectory();
