@@ -29,5 +29,6 @@
  */
 export * from "./batcher.ts";
 export * from "./hash_pool.ts";
+export * from "./pipeline.ts";
 export * from "./postgres.ts";
 export * from "./workload.ts";

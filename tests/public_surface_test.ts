@@ -2,6 +2,7 @@ import { assertEquals } from "@std/assert";
 import * as batcher from "../batcher.ts";
 import * as burst from "../mod.ts";
 import * as hashPool from "../hash_pool.ts";
+import * as pipeline from "../pipeline.ts";
 import * as postgres from "../postgres.ts";
 import * as workload from "../workload.ts";
 
@@ -14,6 +15,7 @@ Deno.test("mod.ts exports these names and no others", () => {
     "HashPoolClosedError",
     "HashWorkerError",
     "OutcomeError",
+    "PipelineError",
     "PostgresWriteError",
     "UnknownOutcomeError",
     "UnsentError",
@@ -25,13 +27,14 @@ Deno.test("mod.ts exports these names and no others", () => {
     "postgresOptions",
     "postgresWriter",
     "randomPassword",
+    "runPipeline",
     "scryptPassword",
     "verifyPassword",
   ]);
 });
 
 Deno.test("mod.ts exports what its modules do", () => {
-  const names = [batcher, hashPool, postgres, workload].flatMap((module) => Object.keys(module))
+  const names = [batcher, hashPool, pipeline, postgres, workload].flatMap((module) => Object.keys(module))
     .sort();
   assertEquals(Object.keys(burst).sort(), names);
 });

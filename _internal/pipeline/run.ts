@@ -1,0 +1,270 @@
+import { AsyncBatcher, type Sink } from "../../batcher.ts";
+import { HashPoolClosedError, HashWorkerError } from "../../hash_pool.ts";
+import type { RowOutcome } from "../../postgres.ts";
+import { LONG_TURN, nextTurn } from "../shared/event_loop.ts";
+import type {
+  Existing,
+  ItemEnd,
+  ItemOutcome,
+  PipelineAccount,
+  PipelineOptions,
+} from "./options.ts";
+import { Reader, type Source } from "./reader.ts";
+
+type End<Row> = Omit<ItemEnd<Row>, "index">;
+type Saved = RowOutcome | void;
+
+const UNFINISHED = { outcome: "unfinished" } as const;
+
+/** How an item may end whose key is there then. */
+const IS_THERE: ReadonlySet<ItemOutcome> = new Set(["inserted", "updated", "skipped"]);
+
+/** One run of a pipeline. */
+export class PipelineRun<T, Row> {
+  readonly #options: PipelineOptions<T, Row>;
+  readonly #sink: Sink<Row, Saved>;
+  readonly #saves: AsyncBatcher<Row, Saved>;
+  readonly #lookups: AsyncBatcher<unknown, Existing> | undefined;
+  readonly #maxPending: number;
+  /** Results of single rows, which concern no other. */
+  readonly #refusals = new WeakSet<Error>();
+  readonly #account: Record<keyof PipelineAccount, number> = {
+    read: 0,
+    inserted: 0,
+    updated: 0,
+    skipped: 0,
+    rejected: 0,
+    unknown: 0,
+    unfinished: 0,
+  };
+  /** Aborted when nothing more is to be read and computed. */
+  readonly #stop = new AbortController();
+  #graceTimer: ReturnType<typeof setTimeout> | undefined;
+  /** Aborted when the sink is no longer to be used: what is out is waited for. */
+  readonly #noMoreSaves = new AbortController();
+  #graceIsOver = false;
+  #failure: { readonly error: unknown } | undefined;
+  #pending = 0;
+  #waiting: PromiseWithResolvers<void> | undefined;
+  /** Resolves when the keys of all items so far are known. */
+  #keysKnown: Promise<unknown> = Promise.resolve();
+  /** Of each key the last item on its way, and whether the key is there after it. */
+  readonly #last = new Map<unknown, Promise<{ end: End<Row>; there: boolean }>>();
+  /** Milliseconds that computations took of this turn of the event loop. */
+  #busy = 0;
+  #turn: Promise<void> | undefined;
+
+  constructor(options: PipelineOptions<T, Row>) {
+    const { sink, lookup, maxPending = 1_000 } = options;
+    this.#options = options;
+    this.#sink = typeof sink === "function" ? { send: sink } : sink;
+    this.#saves = new AsyncBatcher(this.#watch(this.#sink));
+    this.#lookups = lookup && new AsyncBatcher(this.#watch(lookup));
+    this.#maxPending = maxPending;
+  }
+
+  /** Brings every item of the source to its end. */
+  async run(source: Source<T>): Promise<{
+    readonly account: PipelineAccount;
+    readonly failure: { readonly error: unknown } | undefined;
+  }> {
+    const { signal, lookup } = this.#options;
+    const stop = () => this.#end(signal?.reason);
+    signal?.addEventListener("abort", stop);
+    if (signal?.aborted) stop();
+    try {
+      if (!this.#stop.signal.aborted) {
+        await Promise.all([this.#sink.check?.(), lookup?.check?.()]);
+      }
+      await this.#readAll(source);
+    } catch (error) {
+      // What was read before comes to its end.
+      this.#failure ??= { error };
+    }
+    while (this.#pending > 0) await this.#change();
+    signal?.removeEventListener("abort", stop);
+    clearTimeout(this.#graceTimer);
+    await Promise.all([this.#saves.close(), this.#lookups?.close()]);
+    return { account: this.#account, failure: this.#failure };
+  }
+
+  async #readAll(source: Source<T>): Promise<void> {
+    const { signal } = this.#stop;
+    const reader = new Reader(source, signal);
+    try {
+      for (;;) {
+        while (this.#pending >= this.#maxPending && !signal.aborted) await this.#change();
+        const { done, value } = await reader.next();
+        if (done) break;
+        void this.#take(value);
+      }
+    } finally {
+      await reader.close();
+    }
+  }
+
+  async #take(item: T): Promise<void> {
+    const index = this.#account.read++;
+    this.#pending++;
+    const end = await this.#find(item);
+    this.#account[end.outcome]++;
+    try {
+      await this.#options.onEnd?.(item, { ...end, index });
+    } catch (error) {
+      this.#fail(error);
+    }
+    this.#pending--;
+    this.#wake();
+  }
+
+  /** Finds out what is there, and has items with the same key go one after the other. */
+  async #find(item: T): Promise<End<Row>> {
+    if (this.#options.key === undefined) return await this.#bring(item, false);
+    const existing = this.#lookUp(item);
+    const known = this.#keysKnown.then(() => existing);
+    this.#keysKnown = known;
+    const found = await known;
+    if (!("key" in found)) return found;
+    const { key } = found;
+    const before = this.#last.get(key);
+    const going = (async () => {
+      const wasThere = (await before)?.there === true;
+      const there = wasThere || found.row !== undefined;
+      const end = await this.#bring(item, there);
+      return { end, there: there || IS_THERE.has(end.outcome) };
+    })();
+    this.#last.set(key, going);
+    const { end } = await going;
+    // A look-up that was asked before the row was saved may be answered after that.
+    void this.#keysKnown.then(() => {
+      if (this.#last.get(key) === going) this.#last.delete(key);
+    });
+    return end;
+  }
+
+  /** Never rejects. */
+  async #lookUp(item: T): Promise<Existing | End<Row>> {
+    let key: unknown;
+    try {
+      key = this.#options.key!(item);
+    } catch (error) {
+      return { outcome: "rejected", error };
+    }
+    try {
+      return await this.#lookups?.add(key) ?? { key, row: undefined };
+    } catch (error) {
+      if (this.#stop.signal.aborted) return UNFINISHED;
+      if (this.#isAboutItem(error)) return { outcome: "rejected", error };
+      this.#fail(error);
+      return { outcome: "unfinished", error };
+    }
+  }
+
+  async #bring(item: T, there: boolean): Promise<End<Row>> {
+    const { onExisting = "skip", compute } = this.#options;
+    const { signal } = this.#stop;
+    if (there && onExisting === "skip") return { outcome: "skipped" };
+    if (there && onExisting === "reject") {
+      return { outcome: "rejected", error: new Error("its key is there already") };
+    }
+    // What is computed on this thread would keep timers and sockets waiting.
+    while (this.#busy > LONG_TURN && !signal.aborted) await this.#giveTurn();
+    if (signal.aborted) return UNFINISHED;
+    let row: Row | null | undefined;
+    try {
+      const start = performance.now();
+      const computing = compute(item, { signal });
+      this.#busy += performance.now() - start;
+      row = await computing;
+    } catch (error) {
+      if (signal.aborted) return UNFINISHED;
+      if (!isPoolDead(error)) return { outcome: "rejected", error };
+      this.#fail(error);
+      return { outcome: "unfinished", error };
+    }
+    return row === null || row === undefined ? { outcome: "skipped" } : await this.#save(row);
+  }
+
+  async #save(row: Row): Promise<End<Row>> {
+    try {
+      return {
+        outcome: await this.#saves.add(row, { signal: this.#noMoreSaves.signal }) ?? "inserted",
+        row,
+      };
+    } catch (error) {
+      const isUnknown = (error as { outcome?: unknown } | null | undefined)?.outcome === "unknown";
+      if (!isUnknown && this.#isAboutItem(error)) return { outcome: "rejected", row, error };
+      if (!this.#graceIsOver) {
+        // One burst without an answer may be followed by better ones; a sink that is gone is not.
+        if (isUnknown) this.#failure ??= { error };
+        else {
+          this.#fail(error);
+          this.#noMoreSaves.abort(error);
+        }
+      }
+      return { outcome: isUnknown ? "unknown" : "unfinished", row, error };
+    }
+  }
+
+  /** The same sink; which results it gives for single items is remembered. */
+  #watch<I, R>(sink: Sink<I, R>): Sink<I, R> {
+    return {
+      ...sink,
+      send: async (items, batch) => {
+        const results = await sink.send(items, batch);
+        if (Array.isArray(results)) {
+          for (const result of results) if (result instanceof Error) this.#refusals.add(result);
+        }
+        return results;
+      },
+    };
+  }
+
+  /** Whether others would be taken. A `RangeError` is the batcher's, for what no batch can hold. */
+  #isAboutItem(error: unknown): boolean {
+    return error instanceof RangeError || this.#refusals.has(error as Error) ||
+      (error as { bisectable?: unknown } | null | undefined)?.bisectable === true;
+  }
+
+  #giveTurn(): Promise<void> {
+    return this.#turn ??= nextTurn().then(() => {
+      this.#turn = undefined;
+      this.#busy = 0;
+    });
+  }
+
+  #fail(error: unknown): void {
+    this.#failure ??= { error };
+    this.#end(error);
+  }
+
+  /** Reads and computes no more. */
+  #end(reason: unknown): void {
+    if (this.#stop.signal.aborted) return;
+    this.#stop.abort(reason);
+    void this.#lookups?.abort(reason);
+    const { gracePeriod = Infinity } = this.#options;
+    if (gracePeriod !== Infinity) {
+      this.#graceTimer = setTimeout(() => {
+        this.#graceIsOver = true;
+        void this.#saves.abort(reason);
+      }, gracePeriod);
+    }
+    this.#wake();
+  }
+
+  /** Resolves when an item has ended, or the pipeline is to. */
+  #change(): Promise<void> {
+    return (this.#waiting ??= Promise.withResolvers()).promise;
+  }
+
+  #wake(): void {
+    this.#waiting?.resolve();
+    this.#waiting = undefined;
+  }
+}
+
+function isPoolDead(error: unknown): boolean {
+  return error instanceof HashPoolClosedError ||
+    error instanceof HashWorkerError && !error.started;
+}

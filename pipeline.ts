@@ -1,0 +1,131 @@
+/**
+ * {@linkcode runPipeline}: source → compute → sink → exact account.
+ *
+ * @module
+ */
+import {
+  checkOptions,
+  type Existing,
+  type ItemEnd,
+  type ItemOutcome,
+  type PipelineAccount,
+  type PipelineOptions,
+} from "./_internal/pipeline/options.ts";
+import type { Source } from "./_internal/pipeline/reader.ts";
+import { PipelineRun } from "./_internal/pipeline/run.ts";
+
+export type { Existing, ItemEnd, ItemOutcome, PipelineAccount, PipelineOptions, Source };
+
+/**
+ * A pipeline that could not do all of its work. What was computed before was saved, where that was
+ * possible, and the account is exact.
+ *
+ * @example What was done nevertheless
+ * ```ts
+ * import { PipelineError, runPipeline } from "@burst/batcher/pipeline";
+ * import { assertEquals } from "@std/assert";
+ *
+ * async function* damaged() {
+ *   yield "one";
+ *   throw new Error("The disk is gone");
+ * }
+ * const saved: string[] = [];
+ * const error = await runPipeline(damaged(), {
+ *   compute: (word) => word.toUpperCase(),
+ *   sink: async (words) => void saved.push(...words),
+ * }).catch((error) => error);
+ * if (!(error instanceof PipelineError)) throw error;
+ * assertEquals([error.account.inserted, saved], [1, ["ONE"]]);
+ * ```
+ */
+export class PipelineError extends Error {
+  /** What became of the items that were read. */
+  readonly account: PipelineAccount;
+
+  /**
+   * Constructs an error that carries the account.
+   *
+   * @param account What became of the items.
+   * @param options The cause: what went wrong first.
+   */
+  constructor(account: PipelineAccount, options: { cause: unknown }) {
+    const { cause } = options;
+    super(
+      `Cannot finish a pipeline: ${cause instanceof Error ? cause.message : String(cause)}`,
+      options,
+    );
+    this.name = "PipelineError";
+    this.account = account;
+  }
+}
+
+/**
+ * Reads items, computes their rows, saves those in bursts, and accounts for every item.
+ *
+ * It reads no more than `maxPending` items ahead, so that memory is flat however long the source is.
+ * With a look-up it asks which keys are there already, hundreds at a time, and computes the rest: run
+ * again, it does what is missing.
+ *
+ * @example Hash the passwords of a list on all cores
+ * ```ts
+ * import { HashPool, runPipeline } from "@burst/batcher";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const users = [{ id: 1, password: "mellon" }, { id: 2, password: "x".repeat(73) }];
+ * const table = new Map<number, string>();
+ * await using pool = new HashPool({ cost: 4 });
+ * const account = await runPipeline(users, {
+ *   compute: async ({ id, password }, options) => ({
+ *     id,
+ *     hash: await pool.hash(password, options),
+ *   }),
+ *   sink: async (rows) => rows.forEach(({ id, hash }) => table.set(id, hash)),
+ *   onEnd: ({ id }, { outcome, error }) => {
+ *     if (outcome === "rejected") console.error(`User ${id}:`, (error as Error).message);
+ *   },
+ * });
+ * assertEquals([account.read, account.inserted, account.rejected], [2, 1, 1]);
+ * ```
+ *
+ * @example Into a table, without what is there
+ * ```ts ignore
+ * import { HashPool, postgresLookup, postgresWriter, runPipeline } from "@burst/batcher";
+ * import postgres from "postgres";
+ *
+ * const sql = postgres("postgres://localhost/shop");
+ * await using pool = new HashPool();
+ * const users = [{ id: 1, password: "mellon" }];
+ * const account = await runPipeline(users, {
+ *   key: (user) => user.id,
+ *   lookup: postgresLookup(sql, { table: "users", key: "id" }),
+ *   compute: async ({ id, password }, options) => ({
+ *     id,
+ *     hash: await pool.hash(password, options),
+ *   }),
+ *   sink: postgresWriter(sql, {
+ *     table: "users",
+ *     columns: ["id", "hash"],
+ *     conflict: { target: ["id"], action: "ignore" },
+ *   }),
+ * });
+ * ```
+ *
+ * @typeParam T The type of the items.
+ * @typeParam Row The type of the rows.
+ * @param source The items, or a function that is given a signal at which they should end.
+ * @param options The options.
+ * @returns The account. It is the same whether the pipeline came to its end or the signal stopped it.
+ * @throws {PipelineError} If the source, the look-up, the sink, `onEnd` or the pool failed for good,
+ *   or it is not known whether some rows were saved.
+ * @throws {TypeError} If an option is of the wrong kind, or `lookup` lacks `key`.
+ * @throws {RangeError} If a number is out of range.
+ */
+export async function runPipeline<T, Row>(
+  source: Source<T>,
+  options: PipelineOptions<T, Row>,
+): Promise<PipelineAccount> {
+  checkOptions(source, options);
+  const { account, failure } = await new PipelineRun(options).run(source);
+  if (failure !== undefined) throw new PipelineError(account, { cause: failure.error });
+  return account;
+}
