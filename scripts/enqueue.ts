@@ -13,7 +13,7 @@ import { grouped } from "./cli/numbers.ts";
 import { Progress } from "./cli/progress.ts";
 import { runScript } from "./cli/run.ts";
 import { type Input, openInput } from "./input/input.ts";
-import { readPages } from "./input/pages.ts";
+import { readUsers } from "./input/users.ts";
 import { checkRejectsPath, openRejects, type Rejects, tellRejects } from "./input/rejects.ts";
 import type { InputRow } from "./input/row.ts";
 import { type Nats, openNats } from "./queue/connection.ts";
@@ -111,7 +111,14 @@ async function publishAll(
   using _limit = limitEnd(publisher, signal);
   const start = performance.now();
   try {
-    for await (const page of readPages(input.chunks(ended), { format, columns })) {
+    for await (
+      const page of readUsers(input.chunks(ended), {
+        format,
+        columns,
+        literal: false,
+        onNote: say,
+      })
+    ) {
       account.read += page.length;
       let next = 0;
       for (; next < page.length; next++) {

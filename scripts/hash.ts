@@ -18,7 +18,7 @@ import { JobProgress } from "./hash/progress.ts";
 import { checkRejectsPath, openRejects, tellRejects } from "./input/rejects.ts";
 import { jsonReport, type Outcome, textReport } from "./hash/report.ts";
 import { type Input, openInput } from "./input/input.ts";
-import { readPages } from "./input/pages.ts";
+import { readUsers } from "./input/users.ts";
 import { dryStore, tableStore } from "./table/store.ts";
 import { prepareTable } from "./table/table.ts";
 
@@ -78,10 +78,12 @@ async function work(
   });
   using progress = new JobProgress(job.account, input);
   const start = performance.now();
-  const failure = await job.run(readPages(input.chunks(job.signal), {
+  const failure = await job.run(readUsers(input.chunks(job.signal), {
     format,
     columns,
+    literal: false,
     onRows: (rows) => progress.noteRows(rows),
+    onNote: (sentence) => progress.say(sentence),
   }));
   return {
     account: job.account,

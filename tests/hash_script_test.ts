@@ -95,7 +95,7 @@ hashTest("tells of every row that cannot be used, and loses no other", async (co
     '3,"it has no id"',
     '4,"it has no password"',
     '5,"Cannot hash a password of 78 bytes as bcrypt sees only the first 72"',
-    '6,"Cannot hash a password with a NUL character in it as bcrypt stops there"',
+    '6,"its password has a NUL (U+0000) in it"',
     '7,"it has 4 fields, and the header 3"',
     '8,"a quote in it is not closed"',
     '9,"invalid input syntax for type smallint: ""…"""',

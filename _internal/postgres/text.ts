@@ -77,12 +77,20 @@ function encoder(type: ValueType): Encode {
   };
 }
 
-/** Numbers, text, and whatever else has a text form of its own: uuid, inet, interval, … */
+/**
+ * Numbers, text, and whatever else has a text form of its own: uuid, inet, interval, … A number of
+ * JSON that was kept as it was written, with `JSON.rawJSON()`, is written so.
+ */
 function plain(value: unknown): string | undefined {
+  if (isRawJson(value)) return value.rawJSON;
   return ["string", "number", "bigint", "boolean"].includes(typeof value)
     ? String(value)
     : undefined;
 }
+
+/** Not in TypeScript's library yet, nor in every runtime. */
+const { isRawJSON: isRawJson = (_: unknown): _ is { rawJSON: string } => false } =
+  JSON as unknown as { isRawJSON?: (value: unknown) => value is { rawJSON: string } };
 
 function ifString(value: unknown): string | undefined {
   return typeof value === "string" ? value : undefined;

@@ -1,7 +1,8 @@
-import { Duplex } from "node:stream";
+import { Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
 import { whyUnreadable } from "../cli/files.ts";
 import { ScriptError, UsageError } from "../cli/run.ts";
+import { charsetOf, isGzip, peek, whyNoText } from "./first_bytes.ts";
 import { type Format, FORMATS } from "./pages.ts";
 
 /** A file, or the standard input, that is read as a stream. */
@@ -12,7 +13,11 @@ export interface Input {
   readonly size: number | undefined;
   /** Bytes read so far, as they are stored. */
   readonly bytesRead: number;
-  /** Its content, unpacked. It ends where the signal is aborted. */
+  /**
+   * Its content, unpacked, as UTF-8. It ends where the signal is aborted.
+   *
+   * @throws {ScriptError} If it cannot be read to its end, is no text, or changes meanwhile.
+   */
   chunks(signal: AbortSignal): AsyncGenerator<Uint8Array>;
 }
 
@@ -20,6 +25,8 @@ const EXTENSIONS = new Map<string, Format>([
   ["csv", "csv"],
   ["ndjson", "ndjson"],
   ["jsonl", "ndjson"],
+  ["json", "json"],
+  ["tsv", "csv"],
   ["txt", "lines"],
 ]);
 
@@ -39,16 +46,23 @@ export function formatOf(path: string): Format {
   );
 }
 
+/** The delimiter that the name of a file tells. */
+export function delimiterOf(path: string): string | undefined {
+  return /\.tsv(?:\.gz)?$/i.test(path) ? "\t" : undefined;
+}
+
 /**
- * Opens a file, or with `-` the standard input. One whose name ends in `.gz` is unpacked.
+ * Opens a file, or with `-` the standard input. What is packed with gzip is unpacked.
  *
  * @throws {ScriptError} If it cannot be read.
  */
 export async function openInput(path: string): Promise<Input> {
   const name = path === "-" ? "the standard input" : `'${path}'`;
   const failed = (error: unknown) =>
-    new ScriptError(`Cannot read ${name} as ${whyUnusable(error)}`);
-  const { stream, size } = await open(path).catch((error) => {
+    error instanceof ScriptError
+      ? error
+      : new ScriptError(`Cannot read ${name} as ${whyUnusable(error)}`);
+  const { stream, size, hasChanged } = await open(path).catch((error) => {
     throw failed(error);
   });
   let bytesRead = 0;
@@ -64,10 +78,24 @@ export async function openInput(path: string): Promise<Input> {
         bytesRead += read.value.length;
         yield read.value;
       }
+      // Thrown here, it keeps a last line back that may be only the beginning of one.
+      if (!signal.aborted && await hasChanged()) {
+        throw new ScriptError(
+          `Cannot read ${name} to its end as it is still being written: run this again when it is complete`,
+        );
+      }
     } finally {
       signal.removeEventListener("abort", cancel);
       cancel();
     }
+  }
+
+  async function* unpacked(bytes: AsyncGenerator<Uint8Array>): AsyncGenerator<Uint8Array> {
+    const { head, chunks } = await peek(bytes);
+    if (!isGzip(head)) {
+      if (/\.gz$/i.test(path) && head.length > 0) throw new Error("it is not a gzip file");
+      yield* chunks;
+    } else yield* unpack(chunks);
   }
 
   return {
@@ -79,43 +107,89 @@ export async function openInput(path: string): Promise<Input> {
     async *chunks(signal) {
       const bytes = stored(signal);
       try {
-        yield* isPacked(path) ? unpack(bytes) : bytes;
+        const { head, chunks } = await peek(unpacked(bytes));
+        const why = whyNoText(head);
+        if (why !== undefined) throw new Error(why);
+        const charset = charsetOf(head);
+        yield* charset === "utf-8" ? chunks : recode(chunks, charset);
       } catch (error) {
         if (!signal.aborted) throw failed(error);
+      } finally {
+        await bytes.return(undefined);
       }
     },
   };
 }
 
-async function open(
-  path: string,
-): Promise<{ stream: ReadableStream<Uint8Array>; size: number | undefined }> {
-  if (path === "-") return { stream: Deno.stdin.readable, size: undefined };
+async function open(path: string): Promise<{
+  stream: ReadableStream<Uint8Array>;
+  size: number | undefined;
+  /** Whether the file is another one than when it was opened. */
+  hasChanged: () => Promise<boolean>;
+}> {
+  if (path === "-") {
+    return {
+      stream: Deno.stdin.readable,
+      size: undefined,
+      hasChanged: () => Promise.resolve(false),
+    };
+  }
   const file = await Deno.open(path);
-  const { isDirectory, isFile, size } = await file.stat();
-  if (isDirectory) {
+  const before = await file.stat();
+  if (before.isDirectory) {
     file.close();
     throw new Deno.errors.IsADirectory();
   }
-  return { stream: file.readable, size: isFile ? size : undefined };
-}
-
-function isPacked(path: string): boolean {
-  return /\.gz$/i.test(path);
+  return {
+    stream: file.readable,
+    size: before.isFile ? before.size : undefined,
+    async hasChanged() {
+      if (!before.isFile) return false;
+      const { size, mtime } = await Deno.stat(path);
+      return size !== before.size || mtime?.getTime() !== before.mtime?.getTime();
+    },
+  };
 }
 
 /**
  * Not with a `DecompressionStream`: that takes a file of several members, as `cat a.gz b.gz` and
  * parallel packers write it, for a damaged one.
  */
-function unpack(bytes: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+async function* unpack(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const packed = Readable.from(bytes, { objectMode: false });
   const gunzip = createGunzip({ chunkSize: 2 ** 16 });
-  return ReadableStream.from(bytes).pipeThrough(Duplex.toWeb(gunzip) as TransformStream);
+  packed.on("error", (error) => gunzip.destroy(error));
+  try {
+    yield* packed.pipe(gunzip);
+  } finally {
+    packed.destroy();
+    gunzip.destroy();
+  }
+}
+
+/** Half of a surrogate pair, or half of a character at the end, is refused: it would be a guess. */
+async function* recode(
+  chunks: AsyncIterable<Uint8Array>,
+  charset: string,
+): AsyncGenerator<Uint8Array> {
+  const decoder = new TextDecoder(charset, { fatal: true });
+  const encoder = new TextEncoder();
+  try {
+    for await (const chunk of chunks) yield encoder.encode(decoder.decode(chunk, { stream: true }));
+    const last = encoder.encode(decoder.decode());
+    if (last.length > 0) yield last;
+  } catch (error) {
+    throw error instanceof TypeError
+      ? new Error(`it is not valid ${charset.toUpperCase()}`)
+      : error;
+  }
 }
 
 function whyUnusable(error: unknown): string {
   const { code } = error as { code?: unknown };
   if (code === "Z_BUF_ERROR") return "it is cut off: a part of the gzip file is missing";
-  if (code === "Z_DATA_ERROR") return "it is not a gzip file, or a damaged one";
+  if (typeof code === "string" && code.startsWith("Z_")) {
+    return "it is a damaged gzip file";
+  }
   return whyUnreadable(error);
 }

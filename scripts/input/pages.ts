@@ -1,20 +1,42 @@
 import { ScriptError } from "../cli/run.ts";
-import { CsvReader, type CsvRecord } from "./csv.ts";
+import { CsvReader, type CsvRecord, type CsvText, fieldsOf } from "./csv.ts";
+import { chooseDelimiter, describeDelimiter, type Header, readHeader } from "./csv_header.ts";
+import { JsonReader, parseNdjsonLine } from "./json.ts";
 import { type Line, readLines, withoutReturn } from "./lines.ts";
-import { parseNdjsonLine } from "./ndjson.ts";
-import { type BrokenRow, type InputColumns, type InputRow, makeRow, type Page } from "./row.ts";
+import type { BrokenRow } from "./row.ts";
 
-export const FORMATS = ["csv", "ndjson", "lines"] as const;
+export const FORMATS = ["csv", "ndjson", "json", "lines"] as const;
 
 /** How the rows of a file are written. */
 export type Format = typeof FORMATS[number];
 
+/** A column that the input must have, and the flag that names it. */
+export interface Wanted {
+  readonly name: string;
+  readonly flag: string;
+}
+
+/** A row as the input has it: what its columns hold. In plain lines the column is `text`. */
+export interface SourceRow {
+  /** Line of the file on which it begins, counted from 1, and for CSV the one on which it ends. */
+  readonly line: number;
+  readonly lastLine?: number;
+  readonly value: Readonly<Record<string, unknown>>;
+}
+
 /** Options of {@linkcode readPages}. */
-export interface PagesOptions {
+export interface PagesOptions<R> {
   readonly format: Format;
-  readonly columns: InputColumns;
+  /** The columns that the header of a CSV file must have. */
+  readonly wanted: readonly Wanted[];
+  /** What stands between the fields of CSV; without it, the header tells. */
+  readonly delimiter?: string | undefined;
+  /** Makes of a row what is worked on. */
+  readonly makeRow: (row: SourceRow) => R | BrokenRow;
   /** Called with the number of rows that were found in the bytes so far, before they are used. */
   readonly onRows?: (count: number) => void;
+  /** Called with a sentence on how the input is read, where that was not plain. */
+  readonly onNote?: (sentence: string) => void;
 }
 
 /** Most rows of a page: as many ids are asked for at once. */
@@ -24,102 +46,110 @@ const MAX_ROWS = 500;
  * Reads rows as a stream. Those that came in one chunk of bytes leave together, so that nothing
  * waits for a page to be full where the input is slow.
  *
- * @throws {ScriptError} If a column that is wanted is not in the header of a CSV file.
+ * @throws {ScriptError} If a column that is wanted is not in the header of a CSV file, or a JSON file
+ *   is damaged.
  */
-export async function* readPages(
+export async function* readPages<R>(
   chunks: AsyncIterable<Uint8Array>,
-  { format, columns, onRows }: PagesOptions,
-): AsyncGenerator<Page> {
-  const reader = READERS[format](columns);
+  options: PagesOptions<R>,
+): AsyncGenerator<(R | BrokenRow)[]> {
+  const { format, makeRow, onRows, onNote } = options;
+  const reader = READERS[format](options);
   let count = 0;
-  function* pages(rows: Page): Generator<Page> {
+  function* pages(rows: readonly (SourceRow | BrokenRow)[]): Generator<(R | BrokenRow)[]> {
     count += rows.length;
     onRows?.(count);
-    for (let i = 0; i < rows.length; i += MAX_ROWS) yield rows.slice(i, i + MAX_ROWS);
+    for (let i = 0; i < rows.length; i += MAX_ROWS) {
+      yield rows.slice(i, i + MAX_ROWS).map((row) => "reason" in row ? row : makeRow(row));
+    }
   }
-  for await (const lines of readLines(chunks)) yield* pages(reader.read(lines));
+  const onUnended = () =>
+    onNote?.("The last line of the input has no line end: it is read as it is");
+  for await (const lines of readLines(chunks, { onUnended })) yield* pages(reader.read(lines));
   yield* pages(reader.end());
 }
 
 interface Reader {
-  read(lines: readonly Line[]): Page;
-  end(): Page;
+  read(lines: readonly Line[]): readonly (SourceRow | BrokenRow)[];
+  end(): readonly (SourceRow | BrokenRow)[];
 }
 
-const READERS: Record<Format, (columns: InputColumns) => Reader> = {
+const READERS: Record<Format, (options: PagesOptions<unknown>) => Reader> = {
   csv: readCsv,
-  ndjson: (columns) => eachLine((line) => parseNdjsonLine(line, columns)),
-  lines: (columns) => eachLine((line) => parsePlainLine(line, columns)),
+  ndjson: () => eachLine(parseNdjsonLine),
+  json: () => new JsonReader(),
+  lines: () => eachLine(parsePlainLine),
 };
 
-function eachLine(parse: (line: Line) => InputRow | BrokenRow | undefined): Reader {
+function eachLine(parse: (line: Line) => SourceRow | BrokenRow | undefined): Reader {
   return {
     read: (lines) => lines.map(parse).filter((row) => row !== undefined),
     end: () => [],
   };
 }
 
-/** A line is a password, and its number is the id. */
-function parsePlainLine({ number, text, reason }: Line, columns: InputColumns) {
+function parsePlainLine({ number, text, reason }: Line): SourceRow | BrokenRow {
   if (reason !== undefined) return { line: number, reason };
-  return makeRow(number, { id: number, password: withoutReturn(text), carried: [] }, columns);
+  return { line: number, value: { text: withoutReturn(text) } };
 }
 
-function readCsv(columns: InputColumns): Reader {
+function readCsv({ wanted, delimiter, onNote }: PagesOptions<unknown>): Reader {
   const reader = new CsvReader();
+  reader.delimiter = delimiter;
   let header: Header | undefined;
-  function rows(records: readonly (CsvRecord | BrokenRow)[]): Page {
-    if (header === undefined && records.length > 0) {
-      header = readHeader(records[0], columns);
-      records = records.slice(1);
+
+  function begin([first]: readonly (CsvText | BrokenRow)[]): void {
+    if (first === undefined) return;
+    if ("reason" in first) {
+      throw new ScriptError(
+        `Cannot use the input as its first line should name the columns, and ${first.reason}`,
+      );
     }
-    return records.map((record) => parseCsvRecord(record, header!, columns));
+    // Excel's own way to say it.
+    const said = /^"?sep=(.)"?$/i.exec(first.text)?.[1];
+    if (said !== undefined && reader.delimiter === undefined) {
+      reader.delimiter = said;
+      return;
+    }
+    if (reader.delimiter === undefined) {
+      reader.delimiter = chooseDelimiter(first.text, wanted);
+      if (reader.delimiter !== ",") {
+        onNote?.(`The fields of the input are separated by ${describeDelimiter(reader.delimiter)}`);
+      }
+    }
+    header = readHeader(first.text, reader.delimiter, wanted);
   }
-  return { read: (lines) => rows(reader.read(lines)), end: () => rows(reader.end()) };
-}
 
-/** Where the wanted columns stand. */
-interface Header {
-  readonly length: number;
-  readonly id: number;
-  readonly password: number;
-  readonly carried: readonly number[];
-}
-
-/** The message names no column that the file has: without a header these were a row's values. */
-function readHeader(record: CsvRecord | BrokenRow, columns: InputColumns): Header {
-  const why = "Cannot use the input as its first line should name the columns, and";
-  if ("reason" in record) throw new ScriptError(`${why} ${record.reason}`);
-  const names = record.fields.map((name) => name?.trim());
-  function find(name: string, flag: string): number {
-    const at = names.indexOf(name);
-    if (at === -1) throw new ScriptError(`${why} has no '${name}': see --${flag}`);
-    if (names.includes(name, at + 1)) throw new ScriptError(`${why} has '${name}' twice`);
-    return at;
+  function rows(records: readonly (CsvText | BrokenRow)[]): (SourceRow | BrokenRow)[] {
+    return fieldsOf(records, reader.delimiter!).map((record) => parseRecord(record, header!));
   }
+
   return {
-    length: names.length,
-    id: find(columns.id, "id"),
-    password: find(columns.password, "password"),
-    carried: columns.carried.map((name) => find(name, "columns")),
+    read(lines) {
+      // Line by line until the delimiter is known, by which the others are read.
+      let next = 0;
+      while (header === undefined && next < lines.length) begin(reader.read([lines[next++]]));
+      return header === undefined ? [] : rows(reader.read(next === 0 ? lines : lines.slice(next)));
+    },
+    end() {
+      const records = reader.end();
+      if (header === undefined) begin(records);
+      return header === undefined ? [] : rows(records);
+    },
   };
 }
 
-function parseCsvRecord(
-  record: CsvRecord | BrokenRow,
-  header: Header,
-  columns: InputColumns,
-): InputRow | BrokenRow {
+function parseRecord(record: CsvRecord | BrokenRow, header: Header): SourceRow | BrokenRow {
   if ("reason" in record) return record;
-  const { line, fields } = record;
-  if (fields.length !== header.length) {
+  const { line, lastLine, fields } = record;
+  if (fields.length !== header.names.length) {
     const count = fields.length === 1 ? "1 field" : `${fields.length} fields`;
-    return { line, reason: `it has ${count}, and the header ${header.length}` };
+    const lines = lastLine > line ? ` on lines ${line} to ${lastLine}` : "";
+    return { line, reason: `it has ${count}${lines}, and the header ${header.names.length}` };
   }
-  const carried = header.carried.map((at) => fields[at]);
-  return makeRow(
-    line,
-    { id: fields[header.id], password: fields[header.password], carried },
-    columns,
-  );
+  if (fields.every((field, i) => field === header.names[i])) {
+    return { line, reason: "it repeats the header" };
+  }
+  const value = Object.fromEntries(header.columns.map(([name, at]) => [name, fields[at]]));
+  return { line, lastLine, value };
 }

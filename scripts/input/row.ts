@@ -1,4 +1,7 @@
 import { checkPassword } from "../../_internal/password/password.ts";
+import { digitsOf } from "./exact_json.ts";
+import { isNullMarker } from "./suspicion.ts";
+import type { SourceRow } from "./pages.ts";
 
 /** A row of the input that can be used, as far as one sees without the database. */
 export interface InputRow {
@@ -27,27 +30,81 @@ export interface InputColumns {
   readonly carried: readonly string[];
 }
 
-/** Checks what the input says of a row. What is missing in it is `undefined`. */
-export function makeRow(
-  line: number,
-  { id, password, carried }: { id: unknown; password: unknown; carried: readonly unknown[] },
-  columns: InputColumns,
-): InputRow | BrokenRow {
-  const broken = (reason: string) => ({ line, reason });
-  if (id === undefined || id === null || id === "") return broken("it has no id");
-  if (typeof id !== "string" && typeof id !== "number" && typeof id !== "bigint") {
-    return broken("its id is neither a text nor a number");
-  }
-  if (password === undefined || password === null || password === "") {
-    return broken("it has no password");
-  }
-  if (typeof password !== "string") return broken("its password is not a text");
+/** Options of {@linkcode rowMaker}. */
+export interface RowOptions {
+  readonly columns: InputColumns;
+  /** Whether a row is a plain line: its text is the password, and its number the id. */
+  readonly lines: boolean;
+  /** Whether a password is taken as it is written, also where it looks like none. */
+  readonly literal: boolean;
+}
+
+/** Makes rows of what the input says, and refuses what cannot be meant. */
+export function rowMaker(
+  { columns, lines, literal }: RowOptions,
+): (row: SourceRow) => InputRow | BrokenRow {
+  return ({ line, lastLine = line, value }) => {
+    const get = (name: string) => Object.hasOwn(value, name) ? value[name] : undefined;
+    const id = lines ? line : get(columns.id);
+    const password = get(lines ? "text" : columns.password);
+    const reason = whyNoId(id, lastLine > line ? lastLine : undefined) ??
+      whyNoPassword(password, { literal, lastLine: lastLine > line ? lastLine : undefined });
+    if (reason !== undefined) return { line, reason };
+    const carried = columns.carried.map(get);
+    const missing = carried.indexOf(undefined);
+    if (missing !== -1) return { line, reason: `it has no column '${columns.carried[missing]}'` };
+    return { line, id: idOf(id)!, password: password as string, carried };
+  };
+}
+
+/** A number that JavaScript cannot hold as it is written stays text. */
+function idOf(id: unknown): InputRow["id"] | undefined {
+  if (typeof id === "string" || typeof id === "number" || typeof id === "bigint") return id;
+  return digitsOf(id);
+}
+
+function whyNoId(value: unknown, lastLine?: number): string | undefined {
+  if (value === undefined || value === null || value === "") return "it has no id";
+  const id = idOf(value);
+  if (id === undefined) return "its id is neither a text nor a number";
+  if (typeof id !== "string") return undefined;
+  if (isNullMarker(id)) return "its id is a word for no value";
+  return whyUntypable("id", id, lastLine);
+}
+
+function whyNoPassword(
+  password: unknown,
+  { literal, lastLine }: { literal: boolean; lastLine: number | undefined },
+): string | undefined {
+  if (password === undefined || password === null || password === "") return "it has no password";
+  if (typeof password !== "string") return "its password is not a text";
+  const control = whyUntypable("password", password, lastLine);
+  if (control !== undefined) return control;
   try {
     checkPassword(password);
   } catch (error) {
-    return broken((error as Error).message);
+    return (error as Error).message;
   }
-  const missing = carried.indexOf(undefined);
-  if (missing !== -1) return broken(`it has no column '${columns.carried[missing]}'`);
-  return { line, id, password, carried };
+  return isNullMarker(password) && !literal
+    ? "its password is a word for no value: give --literal if it is meant"
+    : undefined;
+}
+
+const NAMES: Record<string, string> = {
+  "\0": "a NUL",
+  "\t": "a tab",
+  "\n": "a line feed",
+  "\r": "a carriage return",
+  "\x1b": "an escape",
+  "\x7f": "a delete",
+};
+
+/** Nobody can type a control character into a log-in. It comes from a file that was read wrongly. */
+function whyUntypable(what: string, text: string, lastLine?: number): string | undefined {
+  // deno-lint-ignore no-control-regex
+  const [control] = /[\0-\x1f\x7f-\x9f]/.exec(text) ?? [];
+  if (control === undefined) return undefined;
+  const code = `U+${control.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0")}`;
+  const lines = lastLine === undefined ? "" : `; the row goes on to line ${lastLine}`;
+  return `its ${what} has ${NAMES[control] ?? "a control character"} (${code}) in it${lines}`;
 }

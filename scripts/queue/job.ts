@@ -1,3 +1,5 @@
+import { parseExactJson } from "../input/exact_json.ts";
+
 /** What a worker needs to know of a row. */
 export interface Job {
   readonly id: string;
@@ -18,7 +20,7 @@ export function writeJob({ id, password, carried }: Job): string {
 export function readJob(text: string): Job | undefined {
   let value: Partial<Job>;
   try {
-    value = JSON.parse(text, exactly as (key: string, value: unknown) => unknown) ?? {};
+    value = parseExactJson(text) ?? {};
   } catch {
     return undefined;
   }
@@ -30,9 +32,3 @@ export function readJob(text: string): Job | undefined {
 
 /** Not in TypeScript's library yet. */
 const { rawJSON: rawJson } = JSON as unknown as { rawJSON: (text: string) => unknown };
-
-function exactly(_key: string, value: unknown, context?: { source?: string }): unknown {
-  if (typeof value !== "number" || Number.isSafeInteger(value)) return value;
-  const { source = "" } = context ?? {};
-  return /^-?\d+$/.test(source) ? BigInt(source) : value;
-}
