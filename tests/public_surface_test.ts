@@ -34,7 +34,9 @@ Deno.test("mod.ts exports these names and no others", () => {
 });
 
 Deno.test("mod.ts exports what its modules do", () => {
-  const names = [batcher, hashPool, pipeline, postgres, workload].flatMap((module) => Object.keys(module))
+  const names = [batcher, hashPool, pipeline, postgres, workload].flatMap((module) =>
+    Object.keys(module)
+  )
     .sort();
   assertEquals(Object.keys(burst).sort(), names);
 });
