@@ -45,11 +45,11 @@ for (const [setting, code] of [["lock_timeout", "55P03"], ["statement_timeout", 
   });
 }
 
-/** Ends one of the backends of an application that are at work. */
+/** Ends one of the backends of an application, if possible one that is at work. */
 async function terminateOne(sql: Sql, application: string): Promise<number> {
   const { count } = await sql`
     select pg_terminate_backend(pid, 10000) from pg_stat_activity
-    where application_name = ${application} and state = 'active' order by random() limit 1`;
+    where application_name = ${application} order by state = 'active' desc, random() limit 1`;
   return count;
 }
 
@@ -77,7 +77,7 @@ for (const [key, table] of [["with", WITH_KEY], ["without", WITHOUT_KEY]]) {
         maxItems: 10,
         retry: RETRY,
         onBatch({ outcome }) {
-          if (outcome === "saved" && ++saved % 5 === 0) {
+          if (outcome === "saved" && ++saved % 10 === 0) {
             terminating.push(terminateOne(sql, application));
           }
         },
