@@ -1,6 +1,6 @@
 import { connect, databaseUrl } from "./_database.ts";
 import { allowed } from "./_permissions.ts";
-import type { Output } from "./fixtures/hash_run.ts";
+import { type Output, withoutProgress } from "./fixtures/hash_run.ts";
 
 const SCRIPT = new URL("../scripts/bench.ts", import.meta.url).pathname;
 
@@ -18,7 +18,7 @@ export function start(args: string[], env: Record<string, string> = {}): Deno.Ch
 export async function output(child: Deno.ChildProcess): Promise<Output> {
   const { code, stdout, stderr } = await child.output();
   const decoder = new TextDecoder();
-  return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
+  return { code, stdout: decoder.decode(stdout), stderr: withoutProgress(decoder.decode(stderr)) };
 }
 
 export function bench(...args: string[]): Promise<Output> {
@@ -34,10 +34,12 @@ export function test(name: string, fn: () => Promise<void>): void {
   Deno.test({ name: `bench.ts ${name}`, ignore: !allowed, fn });
 }
 
+/** Opened outside any test, as it stays open. */
+const admin = allowed ? await connect({ max: 1 }) : undefined;
+
 /** The benchmark's tables that are there. */
 export async function tables(): Promise<string[]> {
-  await using sql = await connect({ max: 1 });
-  const rows = await sql`select tablename from pg_tables where tablename like 'burst_bench_%'`;
+  const rows = await admin!`select tablename from pg_tables where tablename like 'burst_bench_%'`;
   return rows.map(({ tablename }) => tablename);
 }
 

@@ -28,26 +28,28 @@ export async function connect(
   return Object.assign(sql, { [Symbol.asyncDispose]: () => sql.end({ timeout: 1 }) });
 }
 
-/** A test with a schema of its own, first on the search path, that is gone afterwards. */
+/** Does something in a schema of its own, first on the search path, that is gone afterwards. */
+export async function withSchema(
+  fn: (sql: postgres.Sql, schema: string) => Promise<void>,
+): Promise<void> {
+  const schema = `burst_test_${crypto.randomUUID().slice(0, 8)}`;
+  await using admin = await connect({ max: 1 });
+  await admin`create schema ${admin(schema)}`;
+  try {
+    await using sql = await connect({ connection: { search_path: schema } });
+    await fn(sql, schema);
+  } finally {
+    await admin`drop schema ${admin(schema)} cascade`;
+  }
+}
+
+/** A test with a schema of its own. */
 export function databaseTest(
   name: string,
   fn: (sql: postgres.Sql, schema: string) => Promise<void>,
   ...needs: readonly Need[]
 ): void {
-  Deno.test({
-    ...needing(name, ...needs),
-    async fn() {
-      const schema = `burst_test_${crypto.randomUUID().slice(0, 8)}`;
-      await using admin = await connect({ max: 1 });
-      await admin`create schema ${admin(schema)}`;
-      try {
-        await using sql = await connect({ connection: { search_path: schema } });
-        await fn(sql, schema);
-      } finally {
-        await admin`drop schema ${admin(schema)} cascade`;
-      }
-    },
-  });
+  Deno.test({ ...needing(name, ...needs), fn: () => withSchema(fn) });
 }
 
 /** All methods of {@linkcode postgresWriter}. */

@@ -2,7 +2,9 @@ import { assert, assertEquals } from "@std/assert";
 import type { Sql } from "postgres";
 import type { Account, AsyncBatcher, Outcome } from "../batcher.ts";
 import type { Row, RowOutcome } from "../postgres.ts";
-import { connect, databaseTest } from "./_database.ts";
+import { connect, withSchema } from "./_database.ts";
+import { needing } from "./_needs.ts";
+import { waitingTest } from "./_waiting.ts";
 import { FaultProxy } from "./fixtures/fault_proxy.ts";
 
 /** A table without a key: a row that is saved twice is there twice. */
@@ -96,7 +98,7 @@ export function proxyTest(
   fn: (lines: Lines) => Promise<void>,
   viaOptions: Parameters<typeof connect>[0] = {},
 ): void {
-  databaseTest(name, async (sql, schema) => {
+  const run = async (sql: Sql, schema: string) => {
     await using proxy = await FaultProxy.start(sql.options.host[0], sql.options.port[0]);
     const connectVia = (options: Parameters<typeof connect>[0]) =>
       connect({
@@ -110,5 +112,6 @@ export function proxyTest(
       });
     await using via = await connectVia({ max: 1, ...viaOptions });
     await fn({ sql, via, proxy, connect: connectVia });
-  });
+  };
+  waitingTest({ ...needing(name), fn: () => withSchema(run) });
 }

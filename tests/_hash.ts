@@ -1,7 +1,9 @@
 import { assertEquals } from "@std/assert";
 import { join } from "node:path";
 import type postgres from "postgres";
-import { databaseTest, databaseUrl } from "./_database.ts";
+import { databaseUrl, withSchema } from "./_database.ts";
+import { needing } from "./_needs.ts";
+import { waitingTest } from "./_waiting.ts";
 import { withFolder } from "./fixtures/embedded_helpers.ts";
 
 /** A test with a schema, a folder and the flags for both. */
@@ -17,10 +19,12 @@ export function hashTest(
     table: string;
   }) => Promise<void>,
 ): void {
-  databaseTest(`hash.ts ${name}`, (sql, schema) =>
+  const run = (sql: postgres.Sql, schema: string) =>
     withFolder(async (folder) => {
       const table = `${schema}.users`;
-      const connection = ["--database-url", databaseUrl(), "--cost", "4", "--json"];
+      const url = new URL(databaseUrl());
+      url.searchParams.set("application_name", schema);
+      const connection = ["--database-url", url.href, "--cost", "4", "--json"];
       await fn({
         sql,
         table,
@@ -33,7 +37,8 @@ export function hashTest(
           return path;
         },
       });
-    }));
+    });
+  waitingTest({ ...needing(`hash.ts ${name}`), fn: () => withSchema(run) });
 }
 
 /** The numbers of an account in JSON that are not 0, without those that depend on the machine. */

@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { join } from "node:path";
 import { needing } from "./_needs.ts";
+import { waitingTest } from "./_waiting.ts";
 import { withFolder } from "./fixtures/embedded_helpers.ts";
 import { HashRun, type Output } from "./fixtures/hash_run.ts";
 import { NATS, NatsServer } from "./fixtures/nats_server.ts";
@@ -21,15 +22,19 @@ export interface QueueContext {
   readonly status: () => Promise<Record<string, number>>;
 }
 
-const FLAGS: Record<Script, readonly string[]> = {
-  "enqueue.ts": ["--create-stream", "--json"],
-  "worker.ts": ["--create-stream", "--json", "--cost", "4", "--workers", "1", "--ack-wait", "2"],
-  "status.ts": ["--json"],
+const FLAGS: Record<Script, readonly (readonly string[])[]> = {
+  "enqueue.ts": [["--create-stream"], ["--json"]],
+  // However busy this machine is, a worker says in time that it is still at work
+  "worker.ts": [
+    ...[["--create-stream"], ["--json"], ["--cost", "4"], ["--workers", "1"]],
+    ["--ack-wait", "30"],
+  ],
+  "status.ts": [["--json"]],
 };
 
 /** A test with a NATS server and a folder with a key. */
 export function queueTest(name: string, fn: (context: QueueContext) => Promise<void>): void {
-  Deno.test({ ...needing(name, NATS), fn: () => withQueue(fn) });
+  waitingTest({ ...needing(name, NATS), fn: () => withQueue(fn) });
 }
 
 /**
@@ -56,8 +61,9 @@ export async function withQueue(
         ["--nats", nats.url],
         ...(script === "status.ts" ? [] : [["--key-file", key]]),
         ...(script === "worker.ts" && target ? [["--table", target.table]] : []),
-      ].filter(([flag]) => !given.has(flag));
-      return [...args, ...pairs.flat(), ...FLAGS[script]];
+        ...FLAGS[script],
+      ];
+      return [...args, ...pairs.filter(([flag]) => !given.has(flag)).flat()];
     };
     const start = (script: Script, args: readonly string[] = []) => {
       const env = { DATABASE_URL: script === "worker.ts" && target ? target.databaseUrl : "" };

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { connect, databaseUrl } from "./_database.ts";
 import { bench, onDatabase, output, start, tables, test, withFile } from "./_bench.ts";
+import { until } from "./fixtures/hash_run.ts";
 
 const SECRET = "SECRET";
 
@@ -84,7 +85,7 @@ test("ends cleanly on Ctrl-C: no table left, nothing printed, exit code 130", as
   const before = await tables();
   const child = start(["--database-url", databaseUrl(), "--cost", "8", "--count", "100000"]);
   const ended = output(child);
-  while ((await tables()).length === before.length);
+  await until(async () => (await tables()).length > before.length);
   child.kill("SIGINT");
   const { code, stdout, stderr } = await ended;
   assertEquals([code, stdout, withoutProgress(stderr)], [130, "", ""]);
@@ -100,9 +101,12 @@ test("ends with one sentence where the database goes away in the middle", async 
     ]);
     const ended = output(child);
     let table: string | undefined;
-    while (table === undefined) table = (await tables()).find((name) => !before.includes(name));
+    await until(async () => {
+      table = (await tables()).find((name) => !before.includes(name));
+      return table !== undefined;
+    });
     // A constraint that fails stands for whatever the server may refuse.
-    await sql`alter table ${sql(table)} add constraint small check (id < 50) not valid`;
+    await sql`alter table ${sql(table!)} add constraint small check (id < 50) not valid`;
     const { code, stdout, stderr } = await ended;
     assertEquals([code, stdout], [1, ""], mode);
     assertMatch(withoutProgress(stderr), /^Cannot use the database at .* as .*small.*\n$/);
@@ -116,7 +120,7 @@ test("ends cleanly on Ctrl-C while it waits for a long round trip", async () => 
     ...["--database-url", databaseUrl(), "--cost", "4", "--latency", "200", "--modes", "serial"],
   ]);
   const ended = output(child);
-  while ((await tables()).length === before.length);
+  await until(async () => (await tables()).length > before.length);
   child.kill("SIGINT");
   const { code, stdout, stderr } = await ended;
   assertEquals([code, stdout, withoutProgress(stderr)], [130, "", ""]);

@@ -1,13 +1,14 @@
 // The runs of tests/fixtures/outage.ts in a size that takes seconds.
 import { assert, assertEquals } from "@std/assert";
-import { allowed } from "./_permissions.ts";
+import { needing, UNIX } from "./_needs.ts";
+import { waitingTest } from "./_waiting.ts";
 import { killAndCut, saveThrough, takeDown, whileDown } from "./fixtures/outage.ts";
 
-const ignore = !allowed || Deno.build.os === "windows";
-
-Deno.test({
-  name: "AsyncBatcher saves all rows with a key once where the server is killed again and again",
-  ignore,
+waitingTest({
+  ...needing(
+    "AsyncBatcher saves all rows with a key once where the server is killed again and again",
+    UNIX,
+  ),
   async fn() {
     const task = { rows: 1_500, hasKey: true, pace: 5 };
     const { saved } = await saveThrough({ ...task, disturb: killAndCut(2) });
@@ -15,9 +16,11 @@ Deno.test({
   },
 });
 
-Deno.test({
-  name: "AsyncBatcher knows what it saved without a key where the server is killed again and again",
-  ignore,
+waitingTest({
+  ...needing(
+    "AsyncBatcher knows what it saved without a key where the server is killed again and again",
+    UNIX,
+  ),
   async fn() {
     const task = { rows: 1_500, hasKey: false, pace: 5 };
     const { saved, unknown, failed, unsent } = await saveThrough({
@@ -30,9 +33,11 @@ Deno.test({
   },
 });
 
-Deno.test({
-  name: "AsyncBatcher has producers stand still while the server is down, and saves all then",
-  ignore,
+waitingTest({
+  ...needing(
+    "AsyncBatcher has producers stand still while the server is down, and saves all then",
+    UNIX,
+  ),
   async fn() {
     const down = { from: 0, to: 0 };
     const result = await saveThrough({

@@ -17,6 +17,7 @@ import {
   WITHOUT_KEY,
 } from "./_faults.ts";
 import { rejection } from "./_helpers.ts";
+import { waitingTest } from "./_waiting.ts";
 import { until } from "./fixtures/hash_run.ts";
 import { MortalServer } from "./fixtures/mortal_server.ts";
 import { succeeds } from "./fixtures/programs.ts";
@@ -28,7 +29,7 @@ function serverTest(
   fn: (server: MortalServer, sql: Sql) => Promise<void>,
   { settings, needs = [] }: { settings?: Record<string, number>; needs?: readonly Need[] } = {},
 ): void {
-  Deno.test({
+  waitingTest({
     ...needing(name, UNIX, ...needs),
     async fn() {
       await using server = await MortalServer.start(settings);

@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { join } from "node:path";
 import { startEmbeddedServer } from "../scripts/database/embedded.ts";
-import { allowed } from "./_permissions.ts";
 import { account, hashTest } from "./_hash.ts";
+import { needing, UNIX } from "./_needs.ts";
 import {
   assertSaved,
   countOf,
@@ -12,6 +12,7 @@ import {
   lockTable,
   range,
 } from "./_users.ts";
+import { waitingTest } from "./_waiting.ts";
 import { withFolder, withSql } from "./fixtures/embedded_helpers.ts";
 import { hash, HashRun, until } from "./fixtures/hash_run.ts";
 
@@ -75,7 +76,7 @@ hashTest("goes on when connections break, and knows which rows are its own", asy
   for (let enough = 50; enough < ids.length && await run.running; enough += 150) {
     await until(async () => await countOf(sql) >= enough || !await run.running);
     await sql`select pg_terminate_backend(pid) from pg_stat_activity
-      where application_name = 'burst' and datname = current_database()`;
+      where application_name = current_schema()`;
   }
   const { code, stdout } = await run.output();
   assertEquals(code, 0);
@@ -120,47 +121,48 @@ hashTest("ends with a sentence and an honest account when the table vanishes", a
   );
 });
 
-Deno.test("hash.ts ends when the server dies, and a second run does the rest", {
-  ignore: !allowed || Deno.build.os === "windows",
-}, () =>
-  withFolder(async (folder) => {
-    const ids = range(2_000);
-    const path = join(folder, "users.csv");
-    await Deno.writeTextFile(path, csv(ids));
-    const dataDir = join(folder, "data");
-    const flags = ["--create-table", "--cost", "4", "--json"];
-    let saved: number;
-    {
-      // What it says it has saved must survive it.
+waitingTest({
+  ...needing("hash.ts ends when the server dies, and a second run does the rest", UNIX),
+  fn: () =>
+    withFolder(async (folder) => {
+      const ids = range(2_000);
+      const path = join(folder, "users.csv");
+      await Deno.writeTextFile(path, csv(ids));
+      const dataDir = join(folder, "data");
+      const flags = ["--create-table", "--cost", "4", "--json"];
+      let saved: number;
+      {
+        // What it says it has saved must survive it.
+        await using server = await startEmbeddedServer({ dataDir });
+        await using run = new HashRun([
+          path,
+          "--database-url",
+          server.url,
+          "--retry-for",
+          "1",
+          ...flags,
+        ]);
+        await withSql(server.url, async (sql) => {
+          await until(async () => await countOf(sql).catch(() => 0) >= 100);
+        });
+        Deno.kill(server.pid, "SIGKILL");
+        const { code, stdout, stderr } = await run.output();
+        assertEquals(code, 1);
+        const { read, hashed, ...ended } = account(stdout);
+        saved = ended.saved;
+        assert(saved > 0 && saved < hashed && hashed <= read, stdout);
+        assertMatch(
+          stderr,
+          /Cannot use the database at postgres:\/\/burst@127.0.0.1:\d+\/postgres as /,
+        );
+        assert(!stderr.includes(new URL(server.url).password));
+      }
+      const { code, stdout } = await hash([path, "--data-dir", dataDir, ...flags]);
+      assertEquals(code, 0);
+      const { read, saved: rest = 0, skipped } = account(stdout);
+      assertEquals([read, rest + skipped], [2_000, 2_000]);
+      assert(skipped >= saved);
       await using server = await startEmbeddedServer({ dataDir });
-      await using run = new HashRun([
-        path,
-        "--database-url",
-        server.url,
-        "--retry-for",
-        "5",
-        ...flags,
-      ]);
-      await withSql(server.url, async (sql) => {
-        await until(async () => await countOf(sql).catch(() => 0) >= 100);
-      });
-      Deno.kill(server.pid, "SIGKILL");
-      const { code, stdout, stderr } = await run.output();
-      assertEquals(code, 1);
-      const { read, hashed, ...ended } = account(stdout);
-      saved = ended.saved;
-      assert(saved > 0 && saved < hashed && hashed <= read, stdout);
-      assertMatch(
-        stderr,
-        /Cannot use the database at postgres:\/\/burst@127.0.0.1:\d+\/postgres as /,
-      );
-      assert(!stderr.includes(new URL(server.url).password));
-    }
-    const { code, stdout } = await hash([path, "--data-dir", dataDir, ...flags]);
-    assertEquals(code, 0);
-    const { read, saved: rest = 0, skipped } = account(stdout);
-    assertEquals([read, rest + skipped], [2_000, 2_000]);
-    assert(skipped >= saved);
-    await using server = await startEmbeddedServer({ dataDir });
-    await withSql(server.url, (sql) => assertSaved(sql, ids));
-  }));
+      await withSql(server.url, (sql) => assertSaved(sql, ids));
+    }),
+});

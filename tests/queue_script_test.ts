@@ -3,8 +3,8 @@ import { jetstream } from "@nats-io/jetstream";
 import { join } from "node:path";
 import type postgres from "postgres";
 import { openNats } from "../scripts/queue/connection.ts";
-import { databaseTest, databaseUrl } from "./_database.ts";
-import type { Need } from "./_needs.ts";
+import { databaseUrl, withSchema } from "./_database.ts";
+import { type Need, needing } from "./_needs.ts";
 import { allowed } from "./_permissions.ts";
 import { account, contentOf, type QueueContext, type Script, withQueue } from "./_queue.ts";
 import {
@@ -16,6 +16,7 @@ import {
   lockTable,
   range,
 } from "./_users.ts";
+import { waitingTest } from "./_waiting.ts";
 import { SECRET, until } from "./fixtures/hash_run.ts";
 import { NATS, NatsServer } from "./fixtures/nats_server.ts";
 import { succeeds } from "./fixtures/programs.ts";
@@ -27,32 +28,37 @@ interface WorkerContext extends QueueContext {
   readonly table: string;
 }
 
+/** What a worker had in hand that was killed is given to another one after these seconds. */
+const SOON = ["--ack-wait", "5"];
+
 /** A test with a NATS server, a folder with a key, and a table for the workers. */
 function workerTest(
   name: string,
   fn: (context: WorkerContext) => Promise<void>,
   ...needs: readonly Need[]
 ): void {
-  databaseTest(
-    name,
-    async (sql, schema) => {
-      await sql`create table users (id int primary key, hash text not null)`;
-      const table = `${schema}.users`;
-      const target = { table, databaseUrl: databaseUrl() };
-      await withQueue((context) => fn({ ...context, sql, table }), target);
-    },
-    NATS,
-    ...needs,
-  );
+  const run = async (sql: postgres.Sql, schema: string) => {
+    await sql`create table users (id int primary key, hash text not null)`;
+    const table = `${schema}.users`;
+    const target = { table, databaseUrl: databaseUrl() };
+    await withQueue((context) => fn({ ...context, sql, table }), target);
+  };
+  waitingTest({ ...needing(name, NATS, ...needs), fn: () => withSchema(run) });
 }
 
 workerTest("enqueue.ts and worker.ts bring every row into the table, once", async (context) => {
-  const { sql, file, run, status } = context;
+  const { sql, file, start, run, status } = context;
   const path = await file("users.csv", csv(range(300)));
-  const enqueued = await run("enqueue.ts", [path]);
+  await using enqueue = start("enqueue.ts", [path]);
+  const enqueued = await enqueue.output();
   assertEquals([enqueued.code, enqueued.stderr], [0, ""]);
   assertEquals(account(enqueued), { read: 300, published: 300 });
-  assertEquals(await status(), { waiting: 300, inWork: 0, done: 0, dead: 0 });
+  await using asked = start("status.ts");
+  const told = await asked.output();
+  const counts = { waiting: 300, inWork: 0, done: 0, dead: 0 };
+  assertEquals([told.code, told.stderr], [0, ""]);
+  assertEquals(JSON.parse(told.stdout), { version: 1, ...counts });
+  assertEquals(await status(), counts);
   const again = await run("enqueue.ts", [path]);
   assertEquals([again.code, account(again)], [0, { read: 300, duplicate: 300 }]);
   const worked = await run("worker.ts", ["--until-empty"]);
@@ -167,14 +173,14 @@ workerTest(
 workerTest("worker.ts ends at SIGTERM where NATS is down, and loses nothing", async (context) => {
   const { sql, nats, file, start, run, status } = context;
   await run("enqueue.ts", [await file("users.csv", csv(range(300)))]);
-  await using worker = start("worker.ts", ["--prefetch", "100"]);
+  await using worker = start("worker.ts", ["--prefetch", "100", ...SOON]);
   await until(async () => await countOf(sql) > 0);
   await nats.kill();
   worker.kill("SIGTERM");
   const { code } = await worker.output();
   assertEquals(code, 0);
   await nats.run();
-  assertEquals((await run("worker.ts", ["--until-empty"])).code, 0);
+  assertEquals((await run("worker.ts", ["--until-empty", ...SOON])).code, 0);
   assertEquals(await status(), { waiting: 0, inWork: 0, done: 300, dead: 0 });
   await assertSaved(sql, range(300));
 });
@@ -184,7 +190,7 @@ workerTest("worker.ts puts a job aside that workers have died of", async (contex
   await run("enqueue.ts", [await file("users.csv", csv([1]))]);
   await using lock = await lockTable(sql);
   for (let i = 0; i < 2; i++) {
-    await using worker = start("worker.ts", ["--max-deliveries", "2"]);
+    await using worker = start("worker.ts", ["--max-deliveries", "2", ...SOON]);
     await until(() => isLockedOut(sql, table));
     worker.kill("SIGKILL");
     await worker.output();
@@ -193,7 +199,7 @@ workerTest("worker.ts puts a job aside that workers have died of", async (contex
     await until(async () => !await isLockedOut(sql, table));
   }
   await lock.release();
-  const output = await run("worker.ts", ["--max-deliveries", "2", "--until-empty"]);
+  const output = await run("worker.ts", ["--max-deliveries", "2", "--until-empty", ...SOON]);
   assertEquals(account(output), { dead: 1 });
   assertMatch(output.stderr, /is dead: workers have taken it 2 times, and have not finished it/);
   assertEquals(await status(), { waiting: 0, inWork: 0, done: 0, dead: 1 });
@@ -237,9 +243,9 @@ workerTest(
     const { sql, nats, file, start, run, status } = context;
     const ids = range(5_000);
     await run("enqueue.ts", [await file("users.csv", csv(ids))]);
-    await using killed = start("worker.ts");
-    await using stopped = start("worker.ts");
-    await using left = start("worker.ts");
+    await using killed = start("worker.ts", SOON);
+    await using stopped = start("worker.ts", SOON);
+    await using left = start("worker.ts", SOON);
     await until(async () => await countOf(sql) > 500);
     killed.kill("SIGKILL");
     await until(async () => await countOf(sql) > 2_000);

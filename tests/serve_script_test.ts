@@ -1,9 +1,10 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import type postgres from "postgres";
 import { verifyPassword } from "../workload.ts";
-import { databaseTest, databaseUrl } from "./_database.ts";
-import { allowed } from "./_permissions.ts";
+import { databaseTest, databaseUrl, withSchema } from "./_database.ts";
+import { needing, UNIX } from "./_needs.ts";
 import { endLockedOut, isLockedOut, lockTable } from "./_users.ts";
+import { waitingTest } from "./_waiting.ts";
 import { assertHidden, SECRET, until } from "./fixtures/hash_run.ts";
 import { MortalServer } from "./fixtures/mortal_server.ts";
 import { runHere } from "./fixtures/script_here.ts";
@@ -15,11 +16,12 @@ function test(
   fn: (context: { sql: postgres.Sql; service: ServeRun; table: string }) => Promise<void>,
   args: readonly string[] = [],
 ): void {
-  databaseTest(`serve.ts ${name}`, async (sql, schema) => {
+  const run = async (sql: postgres.Sql, schema: string) => {
     const table = `${schema}.users`;
     await using service = await ServeRun.start(["--table", table, "--create-table", ...args]);
     await fn({ sql, service, table });
-  });
+  };
+  waitingTest({ ...needing(`serve.ts ${name}`), fn: () => withSchema(run) });
 }
 
 const emailsIn = async (sql: postgres.Sql) =>
@@ -294,9 +296,8 @@ test("knows its own rows after its connections were killed", async ({ sql, servi
   assertEquals((await emailsIn(sql)).length, 20);
 });
 
-Deno.test({
-  name: "serve.ts stays up without its database, says so, and goes on when it is back",
-  ignore: !allowed,
+waitingTest({
+  ...needing("serve.ts stays up without its database, says so, and goes on when it is back", UNIX),
   async fn() {
     await using server = await MortalServer.start();
     await using service = await ServeRun.start(["--create-table"], server.url);
