@@ -12,7 +12,7 @@
 import { alignColumns } from "./cli/columns.ts";
 import { helpText, integer, list, oneOf, parseFlags, parseInteger, toggle } from "./cli/flags.ts";
 import { Progress } from "./cli/progress.ts";
-import { runScript, ScriptError } from "./cli/run.ts";
+import { missingPermission, runScript, ScriptError } from "./cli/run.ts";
 import { HELP } from "./cli/shared_flags.ts";
 import { median } from "./measure/statistics.ts";
 import { type Engine, ENGINES } from "./engines/engines.ts";
@@ -48,7 +48,7 @@ Examples:
 
 Least permissions, instead of -A:
   --allow-read
-  and --allow-env --allow-ffi --allow-sys for engines from npm`;
+  and --allow-env --allow-ffi for @node-rs/bcrypt and bcrypt`;
 
 /** How long a sample takes about, in milliseconds. */
 const SAMPLE = 300;
@@ -86,7 +86,9 @@ async function loadAll(
     try {
       loaded.set(engine, await Threads.start(engine, count));
     } catch (error) {
-      console.error(`Left out: ${engine.name}, as ${(error as Error).message.split("\n")[0]}`);
+      if (missingPermission(error) !== undefined) throw error;
+      const [reason] = (error as Error).message.split("\n");
+      console.error(`Leaving out ${engine.name} as it cannot be loaded: ${reason}`);
     }
   }
   if (loaded.size > 0) return loaded;
