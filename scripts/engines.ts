@@ -9,10 +9,11 @@
  * The others are fetched from npm when it runs. Without `--no-lock` they would be put into deno.lock,
  * and everybody would download them from then on.
  */
-import { alignColumns } from "./cli/columns.ts";
+import { alignColumns, alignTerms } from "./cli/columns.ts";
 import { helpText, integer, list, oneOf, parseFlags, parseInteger, toggle } from "./cli/flags.ts";
 import { Progress } from "./cli/progress.ts";
 import { missingPermission, runScript, ScriptError } from "./cli/run.ts";
+import { NO_TERMINAL } from "./cli/screen.ts";
 import { HELP } from "./cli/shared_flags.ts";
 import { median } from "./measure/statistics.ts";
 import { type Engine, ENGINES } from "./engines/engines.ts";
@@ -160,10 +161,10 @@ function format(measurements: readonly Measurement[]): string {
       return `${rate.toFixed(rate < 100 ? 1 : 0)} (${ratio.toFixed(2)}×)`;
     }),
   ]);
-  const width = Math.max(...[head, ...rows].map(([name]) => name.length));
   const legend = ENGINES.filter(({ name }) => names.includes(name))
-    .map(({ name, description }) => `${name.padEnd(width)}  ${description}`);
-  return [...alignColumns([head, ...rows]), "", ...legend].join("\n");
+    .map(({ name, description }) => [name, description] as const);
+  const { columns: width } = NO_TERMINAL;
+  return [...alignColumns([head, ...rows]), "", ...alignTerms(legend, width)].join("\n");
 }
 
 if (import.meta.main) await runScript(main);

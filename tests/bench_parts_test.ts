@@ -274,7 +274,7 @@ Deno.test("compare() says what was different, and where there is nothing to comp
     ] as const
   ) {
     const text = formatComparison(compare(before, earlier, "old.json"));
-    assertStringIncludes(text, `Not the same: ${difference}`);
+    assertStringIncludes(text, `Different: ${difference}`);
   }
   // What older versions have printed does not tell.
   const { settings: _, ...older } = before;
