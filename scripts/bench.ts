@@ -11,7 +11,7 @@ import { drawFigures, listFigures } from "./bench/figures/figures.ts";
 import { prepareOutputs, writeFigures, writeReport } from "./bench/page/files.ts";
 import { makePage } from "./bench/page/page.ts";
 import { FLAGS, makePlan, USAGE } from "./bench/plan.ts";
-import { makeReport } from "./bench/report.ts";
+import { environmentOf, makeReport } from "./bench/report.ts";
 import { measure, type Position } from "./bench/runner.ts";
 import { formatReport } from "./bench/table.ts";
 import { helpText, parseFlags } from "./cli/flags.ts";
@@ -32,6 +32,8 @@ export async function main(signal: AbortSignal, args = Deno.args): Promise<void>
     onProgress: (message) => progress.say(message),
     signal,
   });
+  // Before anything is measured, as it may lack a permission.
+  const environment = environmentOf(database);
   const start = performance.now();
   const measured = await measure(database, plan, {
     signal,
@@ -41,7 +43,7 @@ export async function main(signal: AbortSignal, args = Deno.args): Promise<void>
     if (error instanceof HashWorkerError) throw new ScriptError(error.message);
     throw database.explain(error);
   });
-  const report = makeReport(database, measured, plan);
+  const report = makeReport(environment, measured, plan);
   const comparison = earlier && compare(report, earlier, flags.compare!);
   progress[Symbol.dispose]();
   if (flags.json) console.log(JSON.stringify({ ...report, comparison }, null, 2));

@@ -9,10 +9,11 @@
  * The others are fetched from npm when it runs. Without `--no-lock` they would be put into deno.lock,
  * and everybody would download them from then on.
  */
-import { alignColumns } from "./cli/columns.ts";
+import { alignColumns, alignTerms } from "./cli/columns.ts";
 import { helpText, integer, list, oneOf, parseFlags, parseInteger, toggle } from "./cli/flags.ts";
 import { Progress } from "./cli/progress.ts";
-import { runScript, ScriptError } from "./cli/run.ts";
+import { missingPermission, runScript, ScriptError } from "./cli/run.ts";
+import { NO_TERMINAL } from "./cli/screen.ts";
 import { HELP } from "./cli/shared_flags.ts";
 import { median } from "./measure/statistics.ts";
 import { type Engine, ENGINES } from "./engines/engines.ts";
@@ -48,7 +49,7 @@ Examples:
 
 Least permissions, instead of -A:
   --allow-read
-  and --allow-env --allow-ffi --allow-sys for engines from npm`;
+  and --allow-env --allow-ffi for @node-rs/bcrypt and bcrypt`;
 
 /** How long a sample takes about, in milliseconds. */
 const SAMPLE = 300;
@@ -86,7 +87,9 @@ async function loadAll(
     try {
       loaded.set(engine, await Threads.start(engine, count));
     } catch (error) {
-      console.error(`Left out: ${engine.name}, as ${(error as Error).message.split("\n")[0]}`);
+      if (missingPermission(error) !== undefined) throw error;
+      const [reason] = (error as Error).message.split("\n");
+      console.error(`Leaving out ${engine.name} as it cannot be loaded: ${reason}`);
     }
   }
   if (loaded.size > 0) return loaded;
@@ -158,10 +161,10 @@ function format(measurements: readonly Measurement[]): string {
       return `${rate.toFixed(rate < 100 ? 1 : 0)} (${ratio.toFixed(2)}×)`;
     }),
   ]);
-  const width = Math.max(...[head, ...rows].map(([name]) => name.length));
   const legend = ENGINES.filter(({ name }) => names.includes(name))
-    .map(({ name, description }) => `${name.padEnd(width)}  ${description}`);
-  return [...alignColumns([head, ...rows]), "", ...legend].join("\n");
+    .map(({ name, description }) => [name, description] as const);
+  const { columns: width } = NO_TERMINAL;
+  return [...alignColumns([head, ...rows]), "", ...alignTerms(legend, width)].join("\n");
 }
 
 if (import.meta.main) await runScript(main);

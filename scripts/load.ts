@@ -93,6 +93,11 @@ export async function main(signal: AbortSignal, args = Deno.args): Promise<void>
     progress.say("Measuring overload");
     await using service = await start("pool");
     const rate = Math.ceil(OVERLOAD * capacity);
+    if (rate === 0) {
+      throw new ScriptError(
+        `Cannot overload the service as it finished no sign-up in ${seconds} s: use a longer --duration or a lower --cost`,
+      );
+    }
     // Enough to fill the queue, and for each second's requests to be sent besides.
     const load = { connections: maxQueued + rate, seconds, rate };
     const { done, healthMs } = await measure(service.url, load);

@@ -169,7 +169,7 @@ test("answers a file that cannot be compared with, before it measures", async ()
       const { code, stderr } = await here("--compare", path, "--count", "1000000");
       assertEquals([code, stderr], [
         1,
-        `Cannot compare with '${path}' as it is not what --json prints: make one with --json > FILE\n`,
+        `Cannot compare with '${path}' as it is not the output of --json: make one with --json > FILE\n`,
       ], text);
     });
   }

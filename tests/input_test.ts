@@ -261,7 +261,7 @@ Deno.test("readPages() tells why rows of NDJSON cannot be used, and quotes none"
       "it is not a JSON object",
       "its id is neither a text nor a number",
       "it has no id",
-      "its password is not a text",
+      "its password is not a string",
       "it has no password",
       "it has no column 'mail'",
       "Cannot hash a password with half of a surrogate pair in it",

@@ -85,7 +85,7 @@ function proxyTest(name: string, fn: () => Promise<void>): void {
 /** A server whose connections the test serves, and a socket to it through a proxy. */
 async function connected(delay = 1) {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const proxy = new LatencyProxy([{ hostname: "127.0.0.1", port: listener.addr.port }]);
+  const proxy = await LatencyProxy.start([{ hostname: "127.0.0.1", port: listener.addr.port }]);
   const dial = await proxy.open(delay);
   const [socket, server] = await Promise.all([dial(), listener.accept()]);
   return {
@@ -165,7 +165,7 @@ proxyTest("closes the connection where no server listens", async () => {
   await using link = await connected();
   const gone = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   gone.close();
-  using proxy = new LatencyProxy([{ hostname: "127.0.0.1", port: gone.addr.port }]);
+  using proxy = await LatencyProxy.start([{ hostname: "127.0.0.1", port: gone.addr.port }]);
   const socket = await (await proxy.open(1))();
   assertEquals(await readAll(socket), new Uint8Array());
   assert(link.server);
@@ -186,7 +186,10 @@ proxyTest(
   async () => {
     await using link = await connected();
     const { port } = link.listener.addr as Deno.NetAddr;
-    using proxy = new LatencyProxy([{ path: "/no/such/socket" }, { hostname: "127.0.0.1", port }]);
+    using proxy = await LatencyProxy.start([{ path: "/no/such/socket" }, {
+      hostname: "127.0.0.1",
+      port,
+    }]);
     const [socket, server] = await Promise.all([(await proxy.open(0))(), link.listener.accept()]);
     socket.write("x");
     assertEquals(await server.read(new Uint8Array(1)), 1);

@@ -59,10 +59,10 @@ test("refuses what is unusable with a sentence that quotes nothing", async ({ sq
     [`["a@b", "${SECRET}"]`, "must be an object"],
     ["null", "must be an object"],
     ["", "not valid JSON"],
-    [user(undefined, SECRET), "the email as it is not a text"],
-    [user(7, SECRET), "the email as it is not a text"],
-    [user("a@b", undefined), "the password as it is not a text"],
-    [user("a@b", [SECRET]), "the password as it is not a text"],
+    [user(undefined, SECRET), "the email as it must be a string"],
+    [user(7, SECRET), "the email as it must be a string"],
+    [user("a@b", undefined), "the password as it must be a string"],
+    [user("a@b", [SECRET]), "the password as it must be a string"],
     [user("", SECRET), "none like name@example.com"],
     [user("a", SECRET), "none like name@example.com"],
     [user("a@", SECRET), "none like name@example.com"],
@@ -224,7 +224,7 @@ test("finishes what it has at SIGTERM, and exits with 0", async ({ sql, service,
   assertEquals((await reply).status, 201);
   const { code, stderr } = await service.output();
   assertEquals(code, 0);
-  assertMatch(stderr, /^\S+ Stopping: what is in hand is finished\n$/);
+  assertMatch(stderr, /^\S+ Stopping after the requests in progress\n$/);
   assertEquals(await emailsIn(sql), ["ann@example.com"]);
 });
 

@@ -45,7 +45,7 @@ export async function readEarlier(path: string): Promise<Earlier> {
   const report = parse(text);
   if (isEarlier(report)) return report;
   throw new ScriptError(
-    `Cannot compare with '${path}' as it is not what --json prints: make one with --json > FILE`,
+    `Cannot compare with '${path}' as it is not the output of --json: make one with --json > FILE`,
   );
 }
 
@@ -137,8 +137,8 @@ export function formatComparison(comparison: Comparison): string {
     return `Nothing to compare: '${file}' has no mode at a cost and latency of this run`;
   }
   return [
-    `Beside '${file}', wall time for each hash:`,
-    ...differences.map((text) => `  Not the same: ${text}`),
+    `Compared with '${file}', wall time per hash:`,
+    ...differences.map((text) => `  Different: ${text}`),
     "",
     ...alignColumns(comparisonRows(comparison), [0, 6]).map((line) => `  ${line}`),
   ].join("\n");

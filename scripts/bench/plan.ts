@@ -72,8 +72,9 @@ Examples:
   deno run -A scripts/bench.ts --cost 10 --modes serial,pool --report page.html
 
 Least permissions, instead of -A:
-  --allow-env --allow-net --allow-read --allow-write
-  and --allow-run --allow-sys to start a server of its own, or draw figures`;
+  --allow-env --allow-net --allow-read --allow-sys --allow-write
+  and --allow-run to start a server of its own
+  and --allow-run for --report and --svg`;
 
 /**
  * What the flags ask for, over the preset.

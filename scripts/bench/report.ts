@@ -70,27 +70,31 @@ export interface Result {
   readonly recommended: boolean;
 }
 
+/** Where it is measured. */
+export function environmentOf({ version, embedded }: Database): Environment {
+  return {
+    deno: Deno.version.deno,
+    cpu: cpus()[0]?.model ?? "unknown",
+    cores: navigator.hardwareConcurrency,
+    postgres: version,
+    embedded,
+  };
+}
+
 /** Sums the measurements up. */
 export function makeReport(
-  { version, embedded }: Database,
+  environment: Environment,
   { wires, measurements }: Measurements,
   { engine = "auto", workers, batchSize }: Pick<Plan, "engine" | "workers" | "batchSize">,
 ): Report {
-  const cores = navigator.hardwareConcurrency;
   const results = blocksOf(measurements).flatMap((block) => {
-    const results = block.map((one) => summarizeMode(one, block, cores));
+    const results = block.map((one) => summarizeMode(one, block, environment.cores));
     const best = recommend(results);
     return results.map((result) => ({ ...result, recommended: result === best }));
   });
   return {
     version: 1,
-    environment: {
-      deno: Deno.version.deno,
-      cpu: cpus()[0]?.model ?? "unknown",
-      cores,
-      postgres: version,
-      embedded,
-    },
+    environment,
     settings: { engine, workers, batchSize },
     latencies: wires.map(({ latencyMs, addedMs, saveMs }) => ({
       askedMs: latencyMs,

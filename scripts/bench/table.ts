@@ -224,25 +224,32 @@ function table(block: readonly Result[], columns: readonly Column[], screen: Scr
   ];
 }
 
+/** What the asterisk means. */
+export const BEST = "the best choice here: the fastest mode that saves to the database";
+
+/** What the columns mean. */
+export function measures(batchSize: number): readonly (readonly [name: string, meaning: string])[] {
+  return [
+    ["slowdown", "wall time relative to no-io: at 1.00× saving takes no extra time"],
+    ["speed-up", "wall time of serial relative to this mode's"],
+    [
+      "response",
+      `time from a request to its answer, median and 99th percentile; a request saves one row, up to ${batchSize} in burst and pool`,
+    ],
+    [
+      "loop delay",
+      "how late timers fire (99th percentile), and so how long the rest of a program would stall",
+    ],
+    ["CPU use", "CPU time of this program as a share of all cores; the server's is not included"],
+  ];
+}
+
 function legend(modes: readonly Mode[], batchSize: number, screen: Screen): string[] {
   const columns = Math.min(screen.columns, LONGEST_LINE);
   return [
     ...alignTerms(modes.map(({ name, description }) => [name, description]), columns),
     "",
-    ...alignTerms([
-      ["*", "the best choice here: the fastest mode that saves to the database"],
-      ["slowdown", "wall time relative to no-io: at 1.00× saving takes no extra time"],
-      ["speed-up", "wall time of serial relative to this mode's"],
-      [
-        "response",
-        `time from a request to its answer, median and 99th percentile; a request saves one row, up to ${batchSize} in burst and pool`,
-      ],
-      [
-        "loop delay",
-        "how late timers fire (99th percentile), and so how long the rest of a program would stall",
-      ],
-      ["CPU use", "CPU time of this program as a share of all cores; the server's is not included"],
-    ], columns),
+    ...alignTerms([["*", BEST], ...measures(batchSize)], columns),
   ].map((line) => styled(line, "dim", screen));
 }
 

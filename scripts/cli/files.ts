@@ -1,3 +1,11 @@
+/**
+ * Rejects where the code of a worker may not be read. `new Worker()` would print an error of its own
+ * then, which nobody can catch.
+ */
+export async function checkWorker(url: URL): Promise<void> {
+  await Deno.stat(url);
+}
+
 /** Why a file could not be read, as the end of a sentence: "… as there is no such file". */
 export function whyUnreadable(error: unknown): string {
   if (error instanceof Deno.errors.NotFound) return "there is no such file";

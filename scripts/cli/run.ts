@@ -70,7 +70,7 @@ function complain(error: unknown): void {
 }
 
 /** The permission that Deno asks for, in an error or in what has caused it. */
-function missingPermission(error: unknown): string | undefined {
+export function missingPermission(error: unknown): string | undefined {
   if (!(error instanceof Error)) return undefined;
   // Node's look-up of a host says it in its own way.
   if (/getaddrinfo EPERM/.test(error.message)) return "--allow-net";

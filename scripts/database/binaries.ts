@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import type { Account } from "./account.ts";
+import { missingPermission } from "../cli/run.ts";
 import { EmbeddedServerError } from "./embedded_server_error.ts";
 
 /** The programs of one PostgreSQL installation. */
@@ -42,6 +43,8 @@ export async function findBinaries(
       return binaries;
     } catch (error) {
       options.signal?.throwIfAborted();
+      // Another server than the usual one is no way out where Deno was not given a permission.
+      if (missingPermission(error) !== undefined) throw error;
       reasons.push(error instanceof Error ? error.message : String(error));
     }
   }

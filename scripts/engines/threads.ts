@@ -1,13 +1,15 @@
+import { checkWorker } from "../cli/files.ts";
 import type { Engine } from "./engines.ts";
 import type { FromThread, ToThread } from "./worker.ts";
+
+const WORKER = new URL("worker.ts", import.meta.url);
 
 /** The threads of one engine. */
 export class Threads implements Disposable {
   readonly #workers: Worker[];
 
   private constructor(count: number) {
-    const url = new URL("worker.ts", import.meta.url);
-    this.#workers = Array.from({ length: count }, () => new Worker(url, { type: "module" }));
+    this.#workers = Array.from({ length: count }, () => new Worker(WORKER, { type: "module" }));
   }
 
   /**
@@ -16,6 +18,7 @@ export class Threads implements Disposable {
    * @throws {Error} If the engine cannot be loaded here.
    */
   static async start({ name }: Engine, count: number): Promise<Threads> {
+    await checkWorker(WORKER);
     const threads = new Threads(count);
     try {
       // One first, as all of them would download it.

@@ -77,7 +77,7 @@ function whyNoPassword(
   { literal, lastLine }: { literal: boolean; lastLine: number | undefined },
 ): string | undefined {
   if (password === undefined || password === null || password === "") return "it has no password";
-  if (typeof password !== "string") return "its password is not a text";
+  if (typeof password !== "string") return "its password is not a string";
   const control = whyUntypable("password", password, lastLine);
   if (control !== undefined) return control;
   try {

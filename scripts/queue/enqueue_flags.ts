@@ -39,7 +39,7 @@ Examples:
     --key-file key --columns email --rejects rejects.csv
 
 Least permissions, instead of -A:
-  --allow-env --allow-net --allow-read
+  --allow-net --allow-read
   and --allow-write for --rejects`;
 
 /** The values of the flags. */

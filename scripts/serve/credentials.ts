@@ -37,9 +37,11 @@ export async function readCredentials(asked: Asked, maxBytes: number): Promise<C
     throw new Refusal(415, "Cannot read the body as its content-type must be application/json");
   }
   const { email, password } = parse(await readBody(asked, maxBytes));
-  if (typeof email !== "string") throw new Refusal(422, "Cannot use the email as it is not a text");
+  if (typeof email !== "string") {
+    throw new Refusal(422, "Cannot use the email as it must be a string");
+  }
   if (typeof password !== "string") {
-    throw new Refusal(422, "Cannot use the password as it is not a text");
+    throw new Refusal(422, "Cannot use the password as it must be a string");
   }
   // Mail goes to the same person either way, and two users must not differ in that alone.
   return { email: email.normalize("NFC").toLowerCase(), password };

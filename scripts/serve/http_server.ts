@@ -71,7 +71,7 @@ export async function listen(options: ListenOptions): Promise<HttpServer> {
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     asked++;
     const gone = new AbortController();
-    response.on("close", () => gone.abort(new Error("The client has gone")));
+    response.on("close", () => gone.abort(new Error("The client has disconnected")));
     response.on("error", () => {});
     send(response, await answer(read(request, gone.signal)), closing);
     if (--asked === 0) answered?.();

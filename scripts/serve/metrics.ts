@@ -4,9 +4,9 @@ import { watchLoopDelay } from "../measure/loop_delay.ts";
 
 /** Values that are read when they are asked for. */
 export interface Gauges {
-  /** Passwords that wait for a worker, and those that the workers have. */
+  /** Passwords waiting for a worker, and those that the workers have. */
   readonly hashing: { readonly size: number; readonly inFlight: number };
-  /** Rows that wait to be sent, and bursts that are out. */
+  /** Rows waiting to be sent, and bursts that are out. */
   readonly saving: { readonly queued: number; readonly inFlight: number };
   /** Requests in hand, and most of them. */
   readonly requests: { readonly inHand: number; readonly max: number };
@@ -23,37 +23,45 @@ export class Metrics implements Disposable {
   readonly #registry = new Registry();
   readonly #responses = this.#histogram({
     name: "burst_http_response_seconds",
-    help: "From the head of a request to its answer",
+    help: "Time from a request's headers to its answer",
     labelNames: ["route", "status"],
     buckets: SECONDS,
   });
   readonly #rows = this.#histogram({
     name: "burst_batch_rows",
-    help: "Rows of a burst, of every attempt to save it",
+    help: "Rows in a burst, for every attempt to save it",
     labelNames: ["outcome"],
     buckets: ROWS,
   });
   readonly #saves = this.#histogram({
     name: "burst_batch_seconds",
-    help: "How long the database took to save a burst",
+    help: "Time the database took to save a burst",
     labelNames: ["outcome"],
     buckets: SECONDS,
   });
   readonly #delays = this.#histogram({
     name: "burst_event_loop_delay_seconds",
-    help: "How late a timer fires: for so long nothing else is served",
+    help: "How late timers fire: meanwhile nothing else is served",
     labelNames: [],
     buckets: SECONDS,
   });
   readonly #unwatch: () => void;
 
   constructor({ hashing, saving, requests }: Gauges) {
-    this.#gauge("burst_requests_in_hand", "Sign-ups and log-ins in hand", () => requests.inHand);
-    this.#gauge("burst_requests_max", "Most of them, others get 503", () => requests.max);
-    this.#gauge("burst_hash_queue", "Passwords that wait for a worker", () => hashing.size);
-    this.#gauge("burst_hash_in_flight", "Passwords that workers have", () => hashing.inFlight);
-    this.#gauge("burst_save_queue", "Rows that wait to be sent", () => saving.queued);
-    this.#gauge("burst_batches_in_flight", "Bursts that are out", () => saving.inFlight);
+    this.#gauge(
+      "burst_requests_in_hand",
+      "Sign-ups and log-ins in progress",
+      () => requests.inHand,
+    );
+    this.#gauge(
+      "burst_requests_max",
+      "Most requests in progress; others get 503",
+      () => requests.max,
+    );
+    this.#gauge("burst_hash_queue", "Passwords waiting for a worker", () => hashing.size);
+    this.#gauge("burst_hash_in_flight", "Passwords being hashed", () => hashing.inFlight);
+    this.#gauge("burst_save_queue", "Rows waiting to be sent", () => saving.queued);
+    this.#gauge("burst_batches_in_flight", "Bursts being saved", () => saving.inFlight);
     const observe = (delay: number) => this.#delays.observe(delay / 1_000);
     this.#unwatch = watchLoopDelay(observe, { interval: LOOP_INTERVAL });
   }

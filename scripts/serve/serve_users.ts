@@ -76,10 +76,10 @@ async function serve(
     requestTimeout: 1_000 * flags["body-timeout"],
     answer: (asked) => service.answer(asked),
   });
-  console.log(`Listening on ${server.url}, at most ${max} requests in hand`);
+  console.log(`Listening on ${server.url}, at most ${max} requests in progress`);
   await aborted(signal);
   service.stop();
-  log("Stopping: what is in hand is finished");
+  log("Stopping after the requests in progress");
   await sleep(1_000 * flags["drain-delay"]);
   await server.close();
 }

@@ -99,7 +99,7 @@ export class Service {
     const { users, pool } = this.#parts;
     checkNewUser(credentials);
     const { email, password } = credentials;
-    const taken = refused(409, "There is an account with this email: log in instead");
+    const taken = refused(409, "An account with this email exists: log in instead");
     // Known before it is hashed: a taken address costs no hash, and nor does a database that is gone.
     if (await users.has(email)) return taken;
     const { ending, reason, error } = await users.add(email, await pool.hash(password, { signal }));
@@ -114,7 +114,7 @@ export class Service {
       case "unknown":
         this.#lost(error);
         return this.#later(
-          "Nobody knows whether the account was made, as the database did not answer: try to log in, or to sign up again",
+          "The account may or may not have been created, as the database did not answer: try to log in, or sign up again",
         );
       default:
         throw error;
@@ -125,7 +125,7 @@ export class Service {
     const isText = email.isWellFormed() && !email.includes("\0");
     const hash = isText ? await this.#parts.users.hashOf(email) : undefined;
     if (await this.#verify(password, hash, signal)) return { status: 204 };
-    return refused(401, "The email and the password do not belong together");
+    return refused(401, "The email and password do not match");
   }
 
   async #verify(password: string, hash: string | undefined, signal: AbortSignal): Promise<boolean> {
@@ -143,7 +143,7 @@ export class Service {
   }
 
   async #health(): Promise<Answer> {
-    if (this.#stopping) return refused(503, "The service is about to stop", { close: true });
+    if (this.#stopping) return refused(503, "The service is shutting down", { close: true });
     try {
       // Many who ask at once get one answer.
       await (this.#pinging ??= this.#parts.users.ping().finally(() => this.#pinging = undefined));
@@ -165,7 +165,7 @@ export class Service {
   }
 
   #full(): Answer {
-    return this.#later("There is more to do than can be done now: try again later");
+    return this.#later("The service is overloaded: try again later");
   }
 
   #later(error: string): Answer {
@@ -177,8 +177,8 @@ export class Service {
   #explain(error: unknown, { signal }: Asked): Answer {
     if (error instanceof Refusal) return refused(error.status, error.message, error);
     // Nobody reads it.
-    if (signal.aborted) return refused(499, "The client has gone", { close: true });
-    if (error instanceof HashPoolClosedError) return this.#later("The service is about to stop");
+    if (signal.aborted) return refused(499, "The client has disconnected", { close: true });
+    if (error instanceof HashPoolClosedError) return this.#later("The service is shutting down");
     if (error instanceof HashWorkerError) {
       this.#parts.log(`A password could not be hashed: ${error.message}`);
       return this.#later("The password could not be hashed: try again");
@@ -190,7 +190,7 @@ export class Service {
     this.#parts.log(
       `A request failed, please report it: ${error instanceof Error ? error.stack : ""}`,
     );
-    return refused(500, "The service has made a mistake");
+    return refused(500, "The service failed: this is a bug");
   }
 
   /** Says once that the database is gone, not with every request. */

@@ -42,7 +42,7 @@ export async function draw(specs: readonly Spec[], signal?: AbortSignal): Promis
     signal?.throwIfAborted();
     const [reason] = new TextDecoder().decode(stderr).trim().split("\n");
     throw new ScriptError(
-      `Cannot draw the figures as their library does not run: ${
+      `Cannot draw the figures as the library for it does not run: ${
         reason.replace(/^error: (Uncaught \(in promise\) )?/, "")
       }`,
     );

@@ -70,7 +70,7 @@ export function slowdownSpec(points: readonly SlowdownPoint[], latencyMs: number
   const x = {
     field: "iteration",
     type: "quantitative",
-    title: "milliseconds of CPU for each request",
+    title: "milliseconds of CPU per request",
     scale: {
       type: "log",
       domain: [Math.min(...times) / 1.15, Math.max(...times) * 1.15],
@@ -81,7 +81,7 @@ export function slowdownSpec(points: readonly SlowdownPoint[], latencyMs: number
   const y = (field: string) => ({
     field,
     type: "quantitative",
-    title: "slowdown against no-io",
+    title: "slowdown relative to no-io",
     scale: { type: "log", nice: false, padding: 12 },
     axis: {
       values: [0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5, 7, 10, 20, 50, 100],
@@ -128,7 +128,7 @@ export function loopDelaySpec(points: readonly DelayPoint[]): Spec {
     mode,
     at,
     delay: Math.max(LEAST_DELAY, delay),
-    text: `${mode}: ${duration(delay)} at ${(at * 100).toFixed(0)} % of the run`,
+    text: `${mode}: ${duration(delay)} at ${(at * 100).toFixed(0)}% of the run`,
   }));
   const x = {
     field: "at",

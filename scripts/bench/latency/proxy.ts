@@ -1,7 +1,10 @@
 import { createConnection, type Socket } from "node:net";
+import { checkWorker } from "../../cli/files.ts";
 import { ScriptError } from "../../cli/run.ts";
 import type { Address } from "../../database/connect.ts";
 import type { ListenAnswer, ListenRequest } from "./protocol.ts";
+
+const WORKER = new URL("./worker.ts", import.meta.url);
 
 /** Opens a connection to the server, as the `socket` option of postgres.js takes it. */
 export type Dial = () => Promise<Socket>;
@@ -16,14 +19,23 @@ export type Dial = () => Promise<Socket>;
 export class LatencyProxy implements Disposable {
   readonly #servers: readonly Address[];
   readonly #token = crypto.getRandomValues(new Uint8Array(32));
-  readonly #worker = new Worker(new URL("./worker.ts", import.meta.url), {
+  readonly #worker = new Worker(WORKER, {
     type: "module",
     name: "burst-latency-proxy",
   });
 
-  /** @param servers Where the server listens; of several, the first that answers is taken. */
-  constructor(servers: readonly Address[]) {
+  private constructor(servers: readonly Address[]) {
     this.#servers = servers;
+  }
+
+  /**
+   * Starts it.
+   *
+   * @param servers Where the server listens; of several, the first that answers is taken.
+   */
+  static async start(servers: readonly Address[]): Promise<LatencyProxy> {
+    await checkWorker(WORKER);
+    return new LatencyProxy(servers);
   }
 
   /**

@@ -33,7 +33,9 @@ export async function openWires(
   database: Database,
   latencies: readonly number[],
 ): Promise<Wires> {
-  const proxy = latencies.some((ms) => ms > 0) ? new LatencyProxy(database.addresses) : undefined;
+  const proxy = latencies.some((ms) => ms > 0)
+    ? await LatencyProxy.start(database.addresses)
+    : undefined;
   const wires: Wire[] = [];
   const close = async () => {
     await Promise.all(

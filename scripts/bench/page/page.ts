@@ -3,7 +3,17 @@ import type { BlockFigures, Figure, Figures, TimelineFigure } from "../figures/f
 import { colourStyle } from "../figures/theme.ts";
 import { MODES } from "../modes.ts";
 import { blocksOf, latencyOf, type Report, type Result } from "../report.ts";
-import { cellsOf, describeEnvironment, duration, HEAD, remarks, speed, title } from "../table.ts";
+import {
+  BEST,
+  cellsOf,
+  describeEnvironment,
+  duration,
+  HEAD,
+  measures,
+  remarks,
+  speed,
+  title,
+} from "../table.ts";
 import { SCRIPT, STYLE } from "./style.ts";
 
 /** What the page tells beside the report. */
@@ -32,33 +42,23 @@ export async function makePage(report: Report, options: PageOptions): Promise<st
     `<p class="faint">${escape(describeEnvironment(report.environment))}. ${
       date.toISOString().slice(0, 10)
     }</p>`,
-    `<p>Passwords are hashed with bcrypt, which takes processor time, and each hash is saved to PostgreSQL, which takes a round trip. The modes differ in what the program does while it waits. Each ran ${
-      repeat === 1 ? "once" : `${repeat} times, in turn; figures are medians`
+    `<p>Passwords are hashed with bcrypt, which takes CPU time, and each hash is saved to PostgreSQL, which takes a round trip. The modes differ in what the program does while it waits. Each ran ${
+      repeat === 1 ? "once" : `${repeat} times, taking turns; figures are medians`
     }.</p>`,
     ...headline(blocks),
     ...speed(report).map((line) => `<p>${escape(line)}.</p>`),
     `<h2>What saving costs</h2>`,
-    `<p>Read it from left to right: the longer a request computes, the less is left to gain. A mode at 1× saves for nothing; the vertical strokes reach from the fastest run to the slowest. Below 1× are the modes that hash on all cores.</p>`,
+    `<p>Read it from left to right: the longer a request computes, the less there is to gain. At 1×, saving takes no extra time; the modes below 1× hash on all cores. The vertical strokes reach from the fastest run to the slowest.</p>`,
     ...figures.slowdowns.map((one) => figure(one, { wide: true })),
     ...blocks.map((block) => tableOf(block, report)),
     ...comparison === undefined ? [] : [comparisonTable(comparison)],
     `<h2>Who waits for whom</h2>`,
-    `<p>One row is one request: first the processor hashes, then the save is under way. Where the bars of one colour leave no gap from row to row, that resource is never idle. Hashes that a worker made together are drawn one after the other, each with an equal share. Each picture has its own scale of time, and shows up to 60 requests of a typical run.</p>`,
+    `<p>Each row is one request: first the CPU hashes, then the save is in flight. Where the bars of one colour leave no gap from row to row, that resource is never idle. Hashes that a worker computed together are drawn one after another, with equal shares of the time. Each picture has its own time scale and shows up to 60 requests of a typical run.</p>`,
     ...figures.blocks.map((block, i) => blockSection(block, report, i === 0)),
     `<h2>What was measured</h2>`,
     words([
       ...modes.map(({ name, description }) => [name, description]),
-      ["slowdown", "wall time against no-io"],
-      ["speed-up", "wall time of serial against this one's"],
-      [
-        "response",
-        `from sending a request to its answer, as the program sees it; in burst and pool a request has up to ${options.batchSize} rows`,
-      ],
-      ["loop delay", "how late a timer fires: for so long, nothing else in the program is served"],
-      [
-        "CPU use",
-        "processor time of this program over that of all cores; the server's is not in it",
-      ],
+      ...measures(options.batchSize),
     ]),
     `<h2>Environment</h2>`,
     words([
@@ -73,10 +73,10 @@ export async function makePage(report: Report, options: PageOptions): Promise<st
       ...report.latencies.map(({ askedMs, gotMs, saveMs }) => [
         `Latency ${askedMs} ms`,
         `${
-          askedMs === 0 ? "nothing added" : `a round trip of ${duration(gotMs)} was added in fact`
-        }; a simple save took ${duration(saveMs)} on the idle machine`,
+          askedMs === 0 ? "nothing added" : `${duration(gotMs)} added, as measured`
+        }; a simple save took ${duration(saveMs)} while the machine was idle`,
       ]),
-      ["Runs", `${repeat} of each mode, interleaved; rows counted and hashes verified after each`],
+      ["Runs", `${repeat} of each mode, taking turns; rows counted and hashes verified after each`],
       ["Pool", `${options.workers} workers`],
       ["Batches", `up to ${options.batchSize} rows`],
     ]),
@@ -107,7 +107,7 @@ function headline(blocks: readonly (readonly Result[])[]): string[] {
     const { mode, cost, latencyMs, speedup, overFloor } = best;
     const over = overFloor === null
       ? ""
-      : `, in ${overFloor.toFixed(2)} times the time of the same hashing without saving`;
+      : `, and takes ${overFloor.toFixed(2)} times as long as the same hashing without saving`;
     return [
       `<li>At cost ${cost} and ${latencyMs} ms of latency, <b>${mode}</b> is ${
         speedup.toFixed(1)
@@ -119,10 +119,8 @@ function headline(blocks: readonly (readonly Result[])[]): string[] {
 
 function tableOf(block: readonly Result[], report: Report): string {
   const best = block.findIndex(({ recommended }) => recommended);
-  const legend = best === -1
-    ? []
-    : [`* the way to take here: the fastest that saves to the database`];
-  const notes = [...legend, ...remarks(block).map((line) => line.trim())];
+  const legend = best === -1 ? [] : [`* ${BEST}`];
+  const notes = [...legend, ...remarks(block)];
   return `<h3>${escape(title(block, report))}</h3>
 ${table(HEAD, block.map(cellsOf), best)}
 ${notes.map((line) => `<p class="faint">${escape(line)}.</p>`).join("\n")}`;
@@ -140,7 +138,7 @@ function blockSection(
     timelines.map((one) => figure(one, { caption: explain(one, saveMs) })).join("\n")
   }</div>
 <h3>How late the event loop is</h3>
-<p>As long as the loop is late, no timer fires, no answer is heard and no other request is served. A mode that hashes on this thread is late by at least a hash, all the time; with the pool the thread is free.</p>
+<p>While the loop is late, no timer fires, no answer is received and no other request is served. A mode that hashes on this thread is always late by at least one hash; with the pool the thread stays free.</p>
 ${figure(loopDelay, { wide: true })}
 </details>`;
 }
@@ -148,26 +146,26 @@ ${figure(loopDelay, { wide: true })}
 /** What the bars of a mode mean, from its figures. */
 function explain({ result, saves }: TimelineFigure, saveMs: number): string {
   const { mode, sink, count, wallMs } = result;
-  if (saves === undefined) return "Nothing is saved: the floor.";
+  if (saves === undefined) return "Saves nothing: this is the floor.";
   if (sink === "file") {
-    return `To append a hash to a file takes ${
+    return `Appending a hash to a file takes ${
       duration(saves.p50)
-    } at the median: the operating system only takes note of it.`;
+    } (median): the operating system only buffers it.`;
   }
   const seen = `A save takes ${duration(saveMs)}, round trip and server together`;
-  if (saves.true === 1) return `${seen}, and every bar is within 10 % of that.`;
-  const share = `${Math.floor(saves.true * 100)} % of the bars are within 10 % of that`;
-  const longer = `the bars here are ${duration(saves.p50)} long at the median, up to ${
+  if (saves.true === 1) return `${seen}, and every bar is within 10% of that.`;
+  const share = `${Math.floor(saves.true * 100)}% of the bars are within 10% of that`;
+  const longer = `the bars here are ${duration(saves.p50)} long (median), up to ${
     duration(saves.max)
   }; ${share}`;
   if (mode === "batched") {
-    return `${seen}; ${longer}. The INSERTs of a batch set out together and the server does them one after another, while nothing is hashed.`;
+    return `${seen}; ${longer}. The INSERTs of a batch are sent together, and the server runs them one after another while nothing is hashed.`;
   }
-  if (mode === "serial") return `${seen}; ${longer}. Nothing else goes on meanwhile.`;
+  if (mode === "serial") return `${seen}; ${longer}. Nothing else happens meanwhile.`;
   if (result.onPool) {
-    return `${seen}; ${longer}. The thread is free to hear the answer; what is more, server and hashing took from each other on the same cores.`;
+    return `${seen}; ${longer}. The thread is free to receive the answer, but server and hashing compete for the same cores.`;
   }
-  return `${seen}; ${longer}. The answer is there in time, but the thread that should hear it is hashing: it listens only between two hashes, every ${
+  return `${seen}; ${longer}. The answer arrives in time, but the thread that should receive it is hashing: it listens only between two hashes, every ${
     duration(wallMs.median / count)
   } or so.`;
 }
@@ -181,9 +179,9 @@ function figure({ svg, name }: Figure, { caption = "", wide = false } = {}): str
 function comparisonTable(comparison: Comparison): string {
   const { file, differences } = comparison;
   const [head, ...rows] = comparisonRows(comparison);
-  return `<h2>Beside an earlier run</h2>
-<p>Wall time for each hash, beside ${escape(file)}.${
-    differences.map((text) => ` Not the same: ${escape(text)}.`).join("")
+  return `<h2>Compared with an earlier run</h2>
+<p>Wall time per hash, compared with ${escape(file)}.${
+    differences.map((text) => ` Different: ${escape(text)}.`).join("")
   }</p>
 ${table(head, rows)}`;
 }
