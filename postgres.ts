@@ -1,5 +1,5 @@
 /**
- * Bursts → a table, through postgres.js.
+ * {@linkcode postgresWriter}: batches into a table, through postgres.js.
  *
  * @module
  */
@@ -34,38 +34,38 @@ export {
 } from "./_internal/postgres/lookup.ts";
 export type { RowOutcome };
 
-/** A row: a value for each column. `null` is NULL; a column that is missing is an error. */
+/** A row: a value for each column. `null` is NULL; a missing column is an error. */
 export type Row = Record<string, unknown>;
 
-/** What happens to a row whose key is in the table already. */
+/** What to do with a row whose key is in the table already. */
 export interface Conflict {
-  /** The columns of a unique constraint: the key. A row may not have a NULL in it. */
+  /** The key: the columns of a unique constraint. None of them may be NULL in a row. */
   target: readonly string[];
-  /** Whether the row of the table stays as it is, or takes the values of the new one. */
+  /** Whether the row in the table stays as it is or takes the values of the new one. */
   action: "ignore" | "update";
   /**
-   * The columns that are updated.
+   * The columns to update.
    *
-   * @default {all columns that are not in the target}
+   * @default {all columns outside the target}
    */
   update?: readonly string[];
 }
 
 /** Options of {@linkcode postgresWriter}. */
 export interface PostgresWriterOptions {
-  /** `"table"`, looked up on the search path, or `"schema.table"`. Case counts. */
+  /** `"table"`, found on the search path, or `"schema.table"`. Case matters. */
   table: string;
-  /** The columns to be written. */
+  /** The columns to write. */
   columns: readonly string[];
-  /** What happens to a row whose key is there already. Without it, such a row fails its batch. */
+  /** What to do with a row whose key is there already. Without it, such a row fails its batch. */
   conflict?: Conflict;
   /**
    * How a batch is written.
    *
-   * - `"unnest"`: one `INSERT … SELECT … FROM unnest(…)`, of one shape for every batch size. All or
-   *   nothing, and the fastest up to some thousands of rows.
-   * - `"rows"`: a single-row `INSERT` each, all at once. Each row stands alone, and so costs a
-   *   transaction: an order of magnitude slower.
+   * - `"unnest"`: one `INSERT … SELECT … FROM unnest(…)`, the same statement for every batch size.
+   *   All or nothing, and the fastest up to some thousands of rows.
+   * - `"rows"`: a single-row `INSERT` each, all at once. Each row stands alone and costs a
+   *   transaction of its own: slower by an order of magnitude.
    * - `"copy"`: one `COPY`, on a reserved connection. All or nothing, without `conflict`. Worth
    *   trying with tens of thousands of rows a batch, and with the options
    *   `{ ...postgresOptions, fetch_types: true }`: without the first, each batch waits about 80 ms for
@@ -86,10 +86,10 @@ export interface PostgresWriter extends Sink<Row, RowOutcome> {
   /**
    * Options that suit it.
    *
-   * What may pass is tried again for two minutes, with pauses of up to 5 s: a server can be restarted
-   * meanwhile. What was refused because of single rows is split until they stand alone. Where the
-   * writer has a `conflict`, a batch may be sent again whose outcome is unknown; and where that
-   * updates, rows with the same key are saved in the order of adding.
+   * Temporary failures are retried for two minutes, with pauses of up to 5 s: long enough to restart
+   * a server. A batch that was refused because of single rows is split until those stand alone. With
+   * a `conflict`, a batch whose outcome is unknown may be sent again; if the action is `"update"`,
+   * rows with the same key are saved in the order in which they were added.
    */
   readonly defaults: Readonly<
     & Required<
@@ -102,9 +102,10 @@ export interface PostgresWriter extends Sink<Row, RowOutcome> {
   >;
   /**
    * Reads the table's columns and types from the catalogue, once, and finds what could not work. The
-   * first batch does it too; calling it earlier tells earlier.
+   * first batch does the same; call it to find out earlier.
    *
-   * @throws {PostgresWriteError} If the table, a column or the key is missing, or the server is.
+   * @throws {PostgresWriteError} If the table, a column or the key is missing, or the server cannot
+   *   be reached.
    */
   check(): Promise<void>;
 }
@@ -114,11 +115,11 @@ export interface PostgresWriter extends Sink<Row, RowOutcome> {
  *
  * It uses your own postgres.js instance and opens no connection itself. Values are checked before
  * they reach the driver, and a row that cannot be written (a missing column, a NUL in a text, an
- * object for a number) rejects alone, as a {@linkcode PostgresWriteError}. Each item's result tells
- * whether the row was `"inserted"`, `"updated"` or `"skipped"`.
+ * object for a number) rejects alone, with a {@linkcode PostgresWriteError}. Each item's result is
+ * `"inserted"`, `"updated"` or `"skipped"`.
  *
- * Where rows of one batch have the same key, `"ignore"` keeps the first and `"update"` the last, and
- * the others are `"skipped"`. With the method `"rows"` they race.
+ * If rows of one batch have the same key, `"ignore"` keeps the first and `"update"` the last, and the
+ * others are `"skipped"`. With the method `"rows"` they race.
  *
  * @example Usage
  * ```ts ignore

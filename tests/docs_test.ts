@@ -1,6 +1,8 @@
 import { fileURLToPath } from "node:url";
 import { assert, assertEquals } from "@std/assert";
+import * as burst from "../mod.ts";
 import { databaseTest, databaseUrl } from "./_database.ts";
+import { needing } from "./_needs.ts";
 import { allowed } from "./_permissions.ts";
 import { NATS } from "./fixtures/nats_server.ts";
 
@@ -102,8 +104,7 @@ databaseTest("README.md and docs/ show snippets that run and print what they say
 });
 
 Deno.test({
-  name: "README.md is read in a few minutes, and shows the library in fifteen lines",
-  ignore: !allowed,
+  ...needing("README.md is read in a few minutes, and shows the library in fifteen lines"),
   fn() {
     const lines = (text: string) => text.split("\n").filter((line) => line !== "").length;
     assert(pages.get("README.md")!.split("\n").length <= 151);
@@ -113,8 +114,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "docs/library.md describes every option of the batcher",
-  ignore: !allowed,
+  ...needing("docs/library.md describes every option of the batcher"),
   async fn() {
     const source = await Deno.readTextFile(new URL("_internal/batcher/options.ts", ROOT));
     const [, body] = /interface AsyncBatcherOptions<T[^>]*> \{([\s\S]*?)\n\}/.exec(source)!;
@@ -125,35 +125,52 @@ Deno.test({
   },
 });
 
+/** The flags that the help of a script lists and its page does not describe. */
+async function undescribed(script: string, page: string): Promise<string[]> {
+  const path = fileURLToPath(new URL(`scripts/${script}`, ROOT));
+  const { stdout } = await deno(["run", "-A", path, "--help"]);
+  const flags = [...stdout.matchAll(/^ {2}(--[\w-]+)/gm)].map(([, flag]) => flag);
+  assert(flags.length > 4, `${script}: ${stdout}`);
+  const described = [...pages.get(page)!.matchAll(/`(--[\w-]+)/g)].map(([, flag]) => flag);
+  const known = new Set(["--help", ...described]);
+  return flags.filter((flag) => !known.has(flag)).map((flag) => `${script} ${flag}`);
+}
+
 Deno.test({
-  name: "docs/ describes every flag of the scripts",
-  ignore: !allowed,
+  ...needing("docs/ describes every flag of the scripts"),
   async fn() {
-    const scripts = [
-      ["bench.ts", "benchmark.md"],
-      ["engines.ts", "hashing.md"],
-      ["hash.ts", "jobs.md"],
-      ["load.ts", "service.md"],
-      ["serve.ts", "service.md"],
-      // Where there is no NATS, its client is not to be downloaded either.
-      ...(NATS.met ? ["enqueue.ts", "worker.ts", "status.ts"] : [])
-        .map((script) => [script, "queue.md"]),
-    ];
-    await Promise.all(scripts.map(async ([script, page]) => {
-      const path = fileURLToPath(new URL(`scripts/${script}`, ROOT));
-      const { stdout } = await deno(["run", "-A", path, "--help"]);
-      const flags = [...stdout.matchAll(/^ {2}(--[\w-]+)/gm)].map(([, flag]) => flag);
-      assert(flags.length > 4, stdout);
-      const described = pages.get(`docs/${page}`)!.matchAll(/`(--[\w-]+)/g);
-      const known = new Set(["--help", ...[...described].map(([, flag]) => flag)]);
-      assertEquals(flags.filter((flag) => !known.has(flag)), [], `${script} in docs/${page}`);
-    }));
+    const missing = await Promise.all([
+      undescribed("bench.ts", "docs/benchmark.md"),
+      undescribed("engines.ts", "docs/hashing.md"),
+      undescribed("hash.ts", "docs/jobs.md"),
+      undescribed("load.ts", "docs/service.md"),
+      undescribed("serve.ts", "docs/service.md"),
+    ]);
+    assertEquals(missing.flat(), []);
   },
 });
 
 Deno.test({
-  name: "README.md and docs/ link to pages, headings and small pictures that are there",
-  ignore: !allowed,
+  // Where there is no NATS, its client is not to be downloaded either.
+  ...needing("docs/ describes every flag of the scripts for the queue", NATS),
+  async fn() {
+    const scripts = ["enqueue.ts", "worker.ts", "status.ts"];
+    const missing = scripts.map((script) => undescribed(script, "docs/queue.md"));
+    assertEquals((await Promise.all(missing)).flat(), []);
+  },
+});
+
+Deno.test({
+  ...needing("docs/ names everything that mod.ts exports"),
+  fn() {
+    const manual = [...pages].filter(([page]) => /^(README|docs)\b/.test(page));
+    const words = new Set(manual.flatMap(([, text]) => text.match(/\w+/g)));
+    assertEquals(Object.keys(burst).filter((name) => !words.has(name)), []);
+  },
+});
+
+Deno.test({
+  ...needing("README.md and docs/ link to pages, headings and small pictures that are there"),
   async fn() {
     const broken: string[] = [];
     for (const [page, text] of pages) {

@@ -2,9 +2,9 @@ import type { Sql } from "postgres";
 import { PostgresWriteError, withoutValues } from "./errors.ts";
 import { readCatalogue } from "./table.ts";
 
-/** A table, as {@linkcode describeTable} finds it. */
+/** What {@linkcode describeTable} finds. */
 export interface TableDescription {
-  /** Its columns, in their order. */
+  /** Its columns, in order. */
   readonly columns: readonly ColumnDescription[];
 }
 
@@ -14,20 +14,20 @@ export interface ColumnDescription {
   readonly name: string;
   /** Its type as SQL writes it, for example `"character varying(60)"`. */
   readonly type: string;
-  /** Whether a new row needs a value for it: it must not be null, and has no default. */
+  /** Whether a new row needs a value for it: it is NOT NULL and has no default. */
   readonly required: boolean;
   /**
-   * Asks the server whether the column keeps a value as it is: a text that would be cut or is no
-   * number, and a number that would be rounded or does not fit, are not kept.
+   * Asks the server whether the column would keep a value unchanged. It would not keep a text that
+   * it truncates, a number that it rounds or that does not fit, or a word in a column of numbers.
    *
    * @param value The value.
-   * @returns Whether the column would give the same text back.
+   * @returns Whether the column would return the same text.
    */
   keeps(value: string | number | bigint): Promise<boolean>;
 }
 
 /**
- * Describes a table, so that a program can find what would not fit before it starts to work.
+ * Describes a table, so that a program can find out what would not fit before it starts to work.
  *
  * @example Is there room for a hash?
  * ```ts ignore
@@ -39,10 +39,10 @@ export interface ColumnDescription {
  * ```
  *
  * @param sql The postgres.js instance.
- * @param table `"table"`, looked up on the search path, or `"schema.table"`. Case counts.
+ * @param table `"table"`, found on the search path, or `"schema.table"`. Case matters.
  * @returns The description.
- * @throws {PostgresWriteError} With code 42P01 if there is no such table, or if the server is out of
- * reach.
+ * @throws {PostgresWriteError} With code 42P01 if there is no such table, or if the server cannot be
+ *   reached.
  */
 export async function describeTable(sql: Sql, table: string): Promise<TableDescription> {
   const { columns } = await readCatalogue(sql, table, "describe a table").catch((error) => {

@@ -130,8 +130,8 @@ const FIELDS = ["severity", "schema_name", "table_name", "column_name", "constra
 /**
  * A row or a batch that PostgreSQL did not save, or that was refused before it was sent.
  *
- * It shows what the server said without the values of the row: neither the parameters of the query,
- * nor the server's detail ("Failing row contains …"), nor what its message quotes of the data.
+ * It says what the server said, without the values of the row: it drops the parameters of the query,
+ * the server's detail ("Failing row contains …"), and what the message quotes of the data.
  *
  * @example Telling a duplicate from other errors
  * ```ts

@@ -8,47 +8,48 @@ import { type Column, readTable, type Table } from "./table.ts";
 
 /** Options of {@linkcode postgresLookup}. */
 export interface PostgresLookupOptions<Name extends string = never> {
-  /** `"table"`, looked up on the search path, or `"schema.table"`. Case counts. */
+  /** `"table"`, found on the search path, or `"schema.table"`. Case matters. */
   table: string;
-  /** The column that is asked for. It must be unique. */
+  /** The column with the keys. It must be unique. */
   key: string;
   /**
-   * The columns that the answer has of each row.
+   * The columns to return of each row that is found.
    *
    * @default {[]}
    */
   columns?: readonly Name[];
 }
 
-/** What {@linkcode postgresLookup} says of a key. */
+/** What {@linkcode postgresLookup} finds for a key. */
 export interface Found<Name extends string = never> {
   /** The key as the column writes it: the same for `7`, `"7"` and `"07"` in a column of integers. */
   readonly key: string;
-  /** The row with this key, each value as the text that PostgreSQL shows; `undefined` if none has it. */
+  /** The row with this key, each value as PostgreSQL prints it; `undefined` if there is none. */
   readonly row: Readonly<Record<Name, string | null>> | undefined;
 }
 
 /** A sink for an {@linkcode AsyncBatcher}: `new AsyncBatcher(lookup)`. */
 export interface PostgresLookup<Name extends string = never> extends Sink<unknown, Found<Name>> {
-  /** Options that suit it: what may pass is tried again for two minutes. */
+  /** Options that suit it: temporary failures are retried for two minutes. */
   readonly defaults: Readonly<
     Required<Pick<AsyncBatcherOptions<unknown>, "maxItems" | "idempotent" | "retry" | "bisect">>
   >;
   /**
    * Reads the table's columns and types from the catalogue, once, and finds what could not work. The
-   * first batch does it too.
+   * first batch does the same.
    *
-   * @throws {PostgresWriteError} If the table, a column or the unique key is missing, or the server is.
+   * @throws {PostgresWriteError} If the table, a column or the unique key is missing, or the server
+   *   cannot be reached.
    */
   check(): Promise<void>;
 }
 
 /**
- * Makes a sink that looks up many keys with one statement: which of them are in the table, and what
- * some columns of their rows say.
+ * Makes a sink that looks up many keys with one statement: which of them are in the table, and some
+ * columns of their rows.
  *
- * A key that the column cannot hold (a text for a number, a text that is too long) rejects alone, as a
- * {@linkcode PostgresWriteError}.
+ * A key that the column cannot hold (a word in a column of numbers, a text that is too long) rejects
+ * alone, with a {@linkcode PostgresWriteError}.
  *
  * @example Which users are there already?
  * ```ts ignore

@@ -4,7 +4,7 @@ import { CONNECTIONS, type Peer, type Sink } from "./peer.ts";
 export const burst: Peer = {
   name: "Burst",
   setup:
-    "`AsyncBatcher` and `postgresWriter` as they come: 500 rows a batch, 4 batches at a time, no delay",
+    "`AsyncBatcher` and `postgresWriter` with their defaults: 500 rows a batch, 4 batches in flight, no delay",
   batches: true,
   start: (sink) => start(sink, {}),
 };
@@ -20,7 +20,7 @@ export const burstOnAllConnections: Peer = {
 /** The batcher alone: all else is as the others have it. */
 export const burstWithTheirStatement: Peer = {
   name: "Burst, the others' INSERT",
-  setup: "the same with the statement of the others in place of `postgresWriter`",
+  setup: "the same, with the others' INSERT instead of `postgresWriter`",
   batches: true,
   start: burstOnAllConnections.start,
 };

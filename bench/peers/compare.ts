@@ -1,5 +1,5 @@
 /**
- * Compares Burst with what one would take in its place, and prints one table: what an item costs,
+ * Compares Burst with other ways to batch, and prints one table: what an item costs,
  * how fast rows are saved, and the time from adding a row to its commit.
  *
  * ```sh
@@ -30,7 +30,7 @@ const RARE_ROWS = 150;
 
 const FLAGS = {
   parts: list("PART", "what to measure", PARTS, { parse: findPart }),
-  quick: toggle("measure next to nothing, to see that everything works"),
+  quick: toggle("measure very little, to see that everything works"),
   "database-url": text(
     "URL",
     "the PostgreSQL to save to, also DATABASE_URL; without it, a server of its own is started",
@@ -38,8 +38,7 @@ const FLAGS = {
   help: toggle("print this help"),
 };
 
-const USAGE =
-  "Compares Burst with what one would take in its place. Takes about four minutes.\n\n" +
+const USAGE = "Compares Burst with other batchers. Takes about four minutes.\n\n" +
   "Usage: deno task bench:peers [flags]";
 
 function findPart(name: string): Part {

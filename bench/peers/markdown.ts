@@ -26,7 +26,7 @@ export function formatComparison(all: readonly Peer[], columns: readonly Column[
   return [
     ...align(rows),
     "",
-    `The first line is what ${first.name} did; ×: how many times as long the others took, medians of runs in turns.`,
+    `The first line is ${first.name}; ×: how many times as long the others took, medians of interleaved runs.`,
     "Bold: the fastest.",
     ...notes,
     "",
@@ -43,12 +43,12 @@ function isBest({ ms, wrong }: Result, results: Column["results"]): boolean {
 function mark({ runs, wrong }: Result, results: Column["results"], notes: Set<string>): string {
   let marks = "";
   if (wrong > 0) {
-    notes.add("†: lost or doubled rows, so that this figure is worth nothing.");
+    notes.add("†: it lost or doubled rows, so this figure is worth nothing.");
     marks += " †";
   }
   const most = Math.max(...[...results.values()].map(({ runs }) => runs));
   if (runs < most) {
-    notes.add("¹: run once only, as it takes longer than 5 seconds.");
+    notes.add("¹: one run only, as it takes longer than 5 seconds.");
     marks += " ¹";
   }
   return marks;

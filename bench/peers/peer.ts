@@ -35,5 +35,5 @@ export const MAX_ITEMS = 500;
  */
 export const CONCURRENCY = 10 * CONNECTIONS;
 
-/** Milliseconds of company for those that wait by a timer: the shortest there is. */
+/** How long those that wait by a timer wait for the batch to fill, in milliseconds: as short as can be. */
 export const WAIT = 1;
