@@ -69,6 +69,23 @@ Deno.test("runPipeline() skips or computes what the look-up finds", async () => 
   }
 });
 
+Deno.test("runPipeline() skips an item where one before it with the same key was saved", async () => {
+  const { saved, sink } = savingSink<number>();
+  const computed: number[] = [];
+  // The first one is nothing to save, and the second one is refused.
+  const { inserted, skipped, rejected } = await runPipeline(range(5), {
+    key: () => "the same",
+    compute(n) {
+      computed.push(n);
+      if (n === 1) throw new Error("bad");
+      return n === 0 ? null : n;
+    },
+    sink,
+  });
+  assertEquals([computed, saved], [[0, 1, 2], [2]]);
+  assertEquals([inserted, skipped, rejected], [1, 3, 1]);
+});
+
 Deno.test("runPipeline() reads no more than it may hold", async () => {
   let read = 0;
   function* source() {

@@ -16,7 +16,7 @@ type Saved = RowOutcome | void;
 
 const UNFINISHED = { outcome: "unfinished" } as const;
 
-/** How an item may end whose key is there then. */
+/** What may become of a row whose key is there then. */
 const IS_THERE: ReadonlySet<ItemOutcome> = new Set(["inserted", "updated", "skipped"]);
 
 /** One run of a pipeline. */
@@ -131,7 +131,8 @@ export class PipelineRun<T, Row> {
       const wasSaved = (await before)?.exists === true;
       const exists = wasSaved || found.row !== undefined;
       const end = await this.#bring(item, exists);
-      return { end, exists: exists || IS_THERE.has(end.outcome) };
+      const isThere = IS_THERE.has(end.outcome) && end.row !== undefined;
+      return { end, exists: exists || isThere };
     })();
     this.#last.set(key, going);
     const { end } = await going;
