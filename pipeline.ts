@@ -5,6 +5,7 @@
  */
 import {
   checkOptions,
+  type ComputeContext,
   type Existing,
   type ItemEnd,
   type ItemOutcome,
@@ -14,7 +15,15 @@ import {
 import type { Source } from "./_internal/pipeline/reader.ts";
 import { PipelineRun } from "./_internal/pipeline/run.ts";
 
-export type { Existing, ItemEnd, ItemOutcome, PipelineAccount, PipelineOptions, Source };
+export type {
+  ComputeContext,
+  Existing,
+  ItemEnd,
+  ItemOutcome,
+  PipelineAccount,
+  PipelineOptions,
+  Source,
+};
 
 /**
  * A pipeline that could not do all of its work. What was computed before was saved, where that was
@@ -75,9 +84,9 @@ export class PipelineError extends Error {
  * const table = new Map<number, string>();
  * await using pool = new HashPool({ cost: 4 });
  * const account = await runPipeline(users, {
- *   compute: async ({ id, password }, options) => ({
+ *   compute: async ({ id, password }, { signal }) => ({
  *     id,
- *     hash: await pool.hash(password, options),
+ *     hash: await pool.hash(password, { signal }),
  *   }),
  *   sink: async (rows) => rows.forEach(({ id, hash }) => table.set(id, hash)),
  *   onEnd: ({ id }, { outcome, error }) => {
@@ -98,9 +107,9 @@ export class PipelineError extends Error {
  * const account = await runPipeline(users, {
  *   key: (user) => user.id,
  *   lookup: postgresLookup(sql, { table: "users", key: "id" }),
- *   compute: async ({ id, password }, options) => ({
+ *   compute: async ({ id, password }, { signal }) => ({
  *     id,
- *     hash: await pool.hash(password, options),
+ *     hash: await pool.hash(password, { signal }),
  *   }),
  *   sink: postgresWriter(sql, {
  *     table: "users",

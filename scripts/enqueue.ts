@@ -7,24 +7,30 @@
  * ```
  */
 import { jetstream } from "@nats-io/jetstream";
-import { type AsyncBatcher, UnsentError } from "../batcher.ts";
+import type { Sink } from "../batcher.ts";
+import { runPipeline } from "../pipeline.ts";
+import type { RowOutcome } from "../postgres.ts";
+import { settled } from "./cli/account.ts";
 import { helpText, parseFlags } from "./cli/flags.ts";
 import { grouped } from "./cli/numbers.ts";
 import { Progress } from "./cli/progress.ts";
 import { runScript } from "./cli/run.ts";
 import { type Input, openInput } from "./input/input.ts";
+import { checkRejectsPath, openRejects, tellRejects } from "./input/rejects.ts";
+import { eachRow, usable } from "./input/row.ts";
 import { readUsers } from "./input/users.ts";
-import { checkRejectsPath, openRejects, type Rejects, tellRejects } from "./input/rejects.ts";
-import type { InputRow } from "./input/row.ts";
 import { type Nats, openNats } from "./queue/connection.ts";
-import { EnqueueAccount, jsonReport, textReport } from "./queue/enqueue_account.ts";
+import { jsonReport, textReport } from "./queue/enqueue_report.ts";
 import { FLAGS, makePlan, type Plan, USAGE, type Values } from "./queue/enqueue_flags.ts";
 import type { Job } from "./queue/job.ts";
 import { readKey } from "./queue/key.ts";
-import { jobPublisher, OversizeError, type Published } from "./queue/publisher.ts";
+import { jobPublisher, MAX_PENDING } from "./queue/publisher.ts";
 import { Streams } from "./queue/streams.ts";
 
-/** How long jobs that are sent may take to be acknowledged after Ctrl-C, in milliseconds. */
+/**
+ * How long jobs that are sent may take to be acknowledged after Ctrl-C, in milliseconds. A NATS that
+ * is down is waited for, but not for long once the user wants to end.
+ */
 const LAST_ANSWERS = 5_000;
 
 export async function main(signal: AbortSignal, args = Deno.args): Promise<void> {
@@ -59,114 +65,50 @@ async function publishAll(
   { format, columns }: Plan,
   { flags, publisher, nats, signal }: {
     flags: Values;
-    publisher: AsyncBatcher<Job, Published>;
+    publisher: Sink<Job, RowOutcome>;
     nats: Nats;
     signal: AbortSignal;
   },
 ): Promise<void> {
-  const account = new EnqueueAccount();
   using progress = new Progress();
   const say = (text: string) => {
     progress[Symbol.dispose]();
     console.error(text);
   };
-  using rejects: Rejects = flags.rejects === undefined
-    ? tellRejects(say)
-    : openRejects(flags.rejects);
-  const stop = new AbortController();
-  const ended = AbortSignal.any([signal, stop.signal]);
-  let failure: { readonly error: unknown } | undefined;
-  const fail = (error: unknown) => {
-    failure ??= { error };
-    stop.abort(error);
-    void publisher.abort(error);
-  };
-
-  function reject(line: number, reason: string): void {
-    account.rejected++;
-    try {
-      rejects.write(line, reason);
-    } catch (error) {
-      fail(error);
-    }
-  }
-
-  async function publish(row: InputRow): Promise<void> {
-    const { line, id, password } = row;
-    const carried = Object.fromEntries(columns.carried.map((name, i) => [name, row.carried[i]]));
-    try {
-      const sent = publisher.add({ id: String(id), password, carried });
-      row.password = "";
-      account[await sent]++;
-    } catch (error) {
-      if (error instanceof OversizeError) return reject(line, error.message);
-      const { outcome } = error as { outcome?: string };
-      account[
-        outcome === "unknown" || !(error instanceof UnsentError) ? "unknown" : "unfinished"
-      ]++;
-      if (!(error instanceof UnsentError)) fail(error);
-    }
-  }
-
-  using _limit = limitEnd(publisher, signal);
+  using rejects = flags.rejects === undefined ? tellRejects(say) : openRejects(flags.rejects);
+  let done = 0;
   const start = performance.now();
-  try {
-    for await (
-      const page of readUsers(input.chunks(ended), {
-        format,
-        columns,
-        literal: false,
-        onNote: say,
-      })
-    ) {
-      account.read += page.length;
-      let next = 0;
-      for (; next < page.length; next++) {
-        await publisher.ready;
-        if (ended.aborted) break;
-        const row = page[next];
-        if ("reason" in row) reject(row.line, row.reason);
-        else void publish(row);
-      }
-      account.unfinished += page.length - next;
-      if (ended.aborted) break;
-      show(progress, account, input);
-    }
-  } catch (error) {
-    failure ??= { error };
-  }
-  await publisher.close();
-  // The last promises settle with the batcher, and are counted after it.
-  await new Promise((resolve) => setTimeout(resolve));
+  const { account, failure } = await settled(runPipeline(
+    (signal: AbortSignal) =>
+      eachRow(readUsers(input.chunks(signal), { format, columns, literal: false, onNote: say })),
+    {
+      compute(row): Job {
+        const { id, password, carried } = usable(row);
+        usable(row).password = "";
+        const entries = columns.carried.map((name, i) => [name, carried[i]]);
+        return { id: String(id), password, carried: Object.fromEntries(entries) };
+      },
+      sink: publisher,
+      onEnd({ line }, { outcome, error }) {
+        if (outcome === "rejected") rejects.write(line, (error as Error).message);
+        show(progress, ++done, input);
+      },
+      maxPending: MAX_PENDING,
+      gracePeriod: LAST_ANSWERS,
+      signal,
+    },
+  ));
   const seconds = (performance.now() - start) / 1_000;
   const complete = failure === undefined && !signal.aborted;
-  const { read, done } = account;
-  if (read !== done) throw new Error(`Of ${read} rows that were read, ${done} are accounted for`);
   progress[Symbol.dispose]();
-  if (read > 0 || failure === undefined) {
+  if (account.read > 0 || failure === undefined) {
     console.log((flags.json ? jsonReport : textReport)({ account, seconds, complete }));
   }
-  if (failure !== undefined) throw nats.explain(failure.error);
+  if (failure !== undefined) throw nats.explain(failure.cause);
   if (account.rejected + account.unknown > 0) Deno.exitCode = 1;
 }
 
-/** A NATS that is down is waited for, but not for long once the user wants to end. */
-function limitEnd(publisher: AsyncBatcher<Job, Published>, signal: AbortSignal): Disposable {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const stop = () => {
-    timer = setTimeout(() => void publisher.abort(signal.reason), LAST_ANSWERS);
-  };
-  signal.addEventListener("abort", stop);
-  if (signal.aborted) stop();
-  return {
-    [Symbol.dispose]() {
-      signal.removeEventListener("abort", stop);
-      clearTimeout(timer);
-    },
-  };
-}
-
-function show(progress: Progress, { done }: EnqueueAccount, { size, bytesRead }: Input): void {
+function show(progress: Progress, done: number, { size, bytesRead }: Input): void {
   const text = `${grouped(done)} published`;
   progress.bar(size === undefined ? undefined : bytesRead / Math.max(1, size), text);
 }

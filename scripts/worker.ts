@@ -10,21 +10,22 @@
 import { jetstream } from "@nats-io/jetstream";
 import { UnknownOutcomeError } from "../batcher.ts";
 import { HashPool, HashWorkerError } from "../hash_pool.ts";
+import { PipelineError } from "../pipeline.ts";
 import { helpText, parseFlags } from "./cli/flags.ts";
 import { grouped } from "./cli/numbers.ts";
 import { runScript, ScriptError } from "./cli/run.ts";
 import type { Database } from "./database/connect.ts";
 import { databaseFromFlags } from "./database/from_flags.ts";
 import { type Nats, openNats } from "./queue/connection.ts";
-import { buryJob } from "./queue/dead_letters.ts";
+import { sendDeadLetter } from "./queue/dead_letter.ts";
 import { required } from "./queue/flags.ts";
 import { type JobKey, readKey } from "./queue/key.ts";
 import { findLeftovers } from "./queue/leftovers.ts";
 import { outageLog } from "./queue/outage_log.ts";
-import { QueueWorker, type Totals } from "./queue/queue_worker.ts";
+import { type Totals, workOff } from "./queue/queue_worker.ts";
 import { CONSUMER, Streams } from "./queue/streams.ts";
 import { checkFlags, FLAGS, USAGE, type Values } from "./queue/worker_flags.ts";
-import { tableStore } from "./table/store.ts";
+import { tableSinks } from "./table/sinks.ts";
 import { prepareTable } from "./table/table.ts";
 
 export async function main(signal: AbortSignal, args = Deno.args): Promise<void> {
@@ -74,40 +75,41 @@ async function work(
   });
   const target = { table, id, hash: flags["hash-column"], carried: columns };
   await prepareTable(database.sql, target, { create: flags["create-table"], numbered: false });
-  await using store = tableStore(database.sql, {
-    target,
-    onConflict: "skip",
-    // A database that is down is waited for: the job is not to blame, and stays in hand.
-    retryFor: Infinity,
-    linger: 20,
-    onBatch: noteAttempt,
-    onFind: noteAttempt,
-  });
   await using pool = new HashPool({ workers, cost });
   const client = jetstream(nats.connection);
-  const worker = new QueueWorker({
-    consumer: await client.consumers.get(streams.name, CONSUMER),
-    key,
-    pool,
-    store,
-    columns,
-    prefetch,
-    ackWait,
-    maxDeliveries: flags["max-deliveries"],
-    findLeftovers: () => findLeftovers(streams, prefetch),
-    isEmpty: !flags["until-empty"] ? undefined : async () => {
-      const { waiting, inWork } = await streams.count();
-      return waiting + inWork === 0;
-    },
-    bury: (message, reason) => buryJob(client, streams.dead, { message, reason }),
-    log,
-  });
+  const consumer = await client.consumers.get(streams.name, CONSUMER);
   log(`Working on the stream '${streams.name}', at most ${grouped(prefetch)} jobs in hand`);
+  const totals: Totals = { saved: 0, skipped: 0, dead: 0, returned: 0 };
   const start = performance.now();
   try {
-    await worker.run(signal);
+    await workOff({
+      consumer,
+      key,
+      pool,
+      target,
+      ...tableSinks(database.sql, target, {
+        onConflict: "skip",
+        // A database that is down is waited for: the job is not to blame, and stays in hand.
+        retryFor: Infinity,
+        linger: 20,
+        onSave: noteAttempt,
+        onLookup: noteAttempt,
+      }),
+      prefetch,
+      ackWait,
+      maxDeliveries: flags["max-deliveries"],
+      findLeftovers: () => findLeftovers(streams, prefetch),
+      isEmpty: !flags["until-empty"] ? undefined : async () => {
+        const { waiting, inWork } = await streams.count();
+        return waiting + inWork === 0;
+      },
+      sendDeadLetter: (message, reason) =>
+        sendDeadLetter(client, streams.dead, { message, reason }),
+      log,
+      signal,
+    }, totals);
   } finally {
-    report(worker.totals, (performance.now() - start) / 1_000, flags.json);
+    report(totals, (performance.now() - start) / 1_000, flags.json);
   }
 }
 
@@ -121,7 +123,9 @@ function report(totals: Totals, seconds: number, json: boolean): void {
 }
 
 function explain(error: unknown, nats: Nats, database: Database): unknown {
-  if (error instanceof UnknownOutcomeError) return explain(error.cause, nats, database);
+  if (error instanceof PipelineError || error instanceof UnknownOutcomeError) {
+    return explain(error.cause, nats, database);
+  }
   if (error instanceof HashWorkerError) return new ScriptError(error.message);
   const explained = database.explain(error);
   return explained instanceof ScriptError ? explained : nats.explain(error);

@@ -73,12 +73,13 @@ queueTest(
   async (context) => {
     const { nats, start, status } = context;
     await using enqueue = start("enqueue.ts", ["-", "--format", "csv"]);
-    await enqueue.write(csv(range(10)));
+    const rows = (ids: readonly number[]) =>
+      ids.map((id) => `${id},${password(id)},${"x".repeat(2_000)}\n`).join("");
+    await enqueue.write(`id,password,other\n${rows(range(10))}`);
     await until(async () => (await status().catch(() => ({ waiting: 0 }))).waiting === 10);
     await nats.kill();
-    // What has room in the pipe is not read yet, but what was written before it.
-    const rows = range(3_000).map((id) => `${id + 10},${password(id)}\n`).join("");
-    for (let i = 0; i < 2; i++) await enqueue.write(rows);
+    // What has room in a pipe is not read yet, but this has not.
+    await enqueue.write(rows(range(200).map((id) => id + 10)));
     enqueue.kill("SIGINT");
     const output = await enqueue.output();
     const { read, published, unknown = 0, unfinished = 0 } = account(output);

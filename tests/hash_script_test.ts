@@ -1,8 +1,6 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { gzipSync } from "node:zlib";
-import { tableStore } from "../scripts/table/store.ts";
 import { verifyPassword } from "../workload.ts";
-import { databaseTest } from "./_database.ts";
 import { account, hashTest } from "./_hash.ts";
 import { assertSaved, countOf, csv, password, range } from "./_users.ts";
 import { assertHidden, hash, SECRET } from "./fixtures/hash_run.ts";
@@ -118,37 +116,6 @@ hashTest("skips ids that are there", async ({ sql, file, flags }) => {
   const [{ kept }] = await sql`select count(*)::int as kept from users where hash = 'kept'`;
   assertEquals(kept, 1_490);
   assertEquals(account((await hash([path, ...flags])).stdout), { read: 1_500, skipped: 1_500 });
-});
-
-databaseTest("tableStore() asks for hundreds of ids at once, and finds bad ones", async (sql) => {
-  await sql`create table users (id int primary key, hash text)`;
-  await sql`insert into users values (7, 'x')`;
-  const target = { table: "users", id: "id", hash: "hash", carried: [] };
-  let statements = 0;
-  const counting = {
-    unsafe: (...args: Parameters<typeof sql.unsafe>) => (statements++, sql.unsafe(...args)),
-  } as unknown as typeof sql;
-  await using store = tableStore(counting, { target, onConflict: "skip", retryFor: 0 });
-  const ids: unknown[] = range(500).map((i) => `0${i}`);
-  await store.find([0]); // reads the catalogue
-  statements = 0;
-  const known = await store.find(ids);
-  assert(statements < 5, `${statements} statements`); // a slow turn is cut short
-  assertEquals(known.slice(5, 8), [
-    { key: "6", there: false },
-    { key: "7", there: true },
-    { key: "8", there: false },
-  ]);
-  statements = 0;
-  ids[300] = "x";
-  ids[301] = "\0";
-  const mixed = await store.find(ids);
-  assert(statements < 20, `${statements} statements`);
-  assertEquals(mixed.map((one) => one instanceof Error).filter(Boolean).length, 2);
-  assert(mixed[300] instanceof Error && mixed[301] instanceof Error);
-  mixed.forEach((one, i) => {
-    if (!(one instanceof Error)) assertEquals(one, { key: `${i + 1}`, there: i === 6 });
-  });
 });
 
 hashTest("keeps the first of rows with the same id", async ({ sql, file, flags }) => {

@@ -41,17 +41,15 @@ Deno.test("runPipeline() computes and saves every item, and tells how each ended
   assertEquals(ends.get(2), { outcome: "skipped", index: 2 });
 });
 
-Deno.test("runPipeline() skips, rejects or computes what the look-up finds", async () => {
-  const read = 3;
+Deno.test("runPipeline() skips or computes what the look-up finds", async () => {
   for (
     const [onExisting, expected] of [
-      ["skip", { inserted: 2, skipped: 1 }],
-      ["reject", { inserted: 2, rejected: 1 }],
-      ["compute", { inserted: 3 }],
+      ["skip", { inserted: 2, skipped: 1, rejected: 0 }],
+      ["compute", { inserted: 2, skipped: 0, rejected: 1 }],
     ] as const
   ) {
     const asked: (readonly unknown[])[] = [];
-    const account = await runPipeline(range(read), {
+    const { inserted, skipped, rejected } = await runPipeline(range(3), {
       key: (n) => n,
       lookup: {
         send(keys) {
@@ -60,13 +58,32 @@ Deno.test("runPipeline() skips, rejects or computes what the look-up finds", asy
         },
       },
       onExisting,
-      compute: (n) => n,
+      compute(n, { exists }) {
+        if (exists) throw new Error(`${n} is there already`);
+        return n;
+      },
       sink: savingSink<number>().sink,
     });
     assertEquals(asked, [[0, 1, 2]]);
-    const counts = Object.fromEntries(Object.entries(account).filter(([, count]) => count > 0));
-    assertEquals(counts, { read, ...expected });
+    assertEquals({ inserted, skipped, rejected }, expected);
   }
+});
+
+Deno.test("runPipeline() skips an item where one before it with the same key was saved", async () => {
+  const { saved, sink } = savingSink<number>();
+  const computed: number[] = [];
+  // The first one is nothing to save, and the second one is refused.
+  const { inserted, skipped, rejected } = await runPipeline(range(5), {
+    key: () => "the same",
+    compute(n) {
+      computed.push(n);
+      if (n === 1) throw new Error("bad");
+      return n === 0 ? null : n;
+    },
+    sink,
+  });
+  assertEquals([computed, saved], [[0, 1, 2], [2]]);
+  assertEquals([inserted, skipped, rejected], [1, 3, 1]);
 });
 
 Deno.test("runPipeline() reads no more than it may hold", async () => {
@@ -296,7 +313,11 @@ Deno.test("runPipeline() refuses what cannot work", async () => {
     [{ ...good, compute: 1 }, TypeError, "'compute' must be a function: current value is 1"],
     [{ ...good, sink: {} }, TypeError, "'sink.send' must be a function"],
     [{ ...good, lookup: { send: good.sink } }, TypeError, "'lookup' needs 'key', which is missing"],
-    [{ ...good, onExisting: "update" }, TypeError, `'onExisting' must be "skip", "reject" or`],
+    [
+      { ...good, onExisting: "update" },
+      TypeError,
+      `'onExisting' must be "skip" or "compute": current`,
+    ],
     [{ ...good, maxPending: 0 }, RangeError, "'maxPending' must be a positive integer"],
     [{ ...good, gracePeriod: -1 }, RangeError, "'gracePeriod' must be a number of milliseconds"],
   ];

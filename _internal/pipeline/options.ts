@@ -48,6 +48,14 @@ export interface Existing {
   readonly row: unknown;
 }
 
+/** What a computation is told. */
+export interface ComputeContext {
+  /** Aborted when the pipeline is to stop: the computation should end. */
+  readonly signal: AbortSignal;
+  /** Whether the key of the item is there already. */
+  readonly exists: boolean;
+}
+
 /**
  * Options of {@linkcode runPipeline}.
  *
@@ -58,11 +66,11 @@ export interface PipelineOptions<T, Row> {
   /**
    * Computes the row of an item, usually on a pool. `null` means that there is nothing to save. What
    * it throws rejects the item alone, but for the error of a pool that is closed or cannot start a
-   * worker: that stops the pipeline, and so does the signal, which should end the computation.
+   * worker: that stops the pipeline.
    */
   compute: (
     item: T,
-    options: { signal: AbortSignal },
+    context: ComputeContext,
   ) => Row | null | undefined | Promise<Row | null | undefined>;
   /**
    * Saves rows in bursts. An `Error` as the result of a row rejects that row alone; so does an error
@@ -77,12 +85,12 @@ export interface PipelineOptions<T, Row> {
   /** Tells which keys are there already, as `postgresLookup` does, before anything is computed. */
   lookup?: Sink<unknown, Existing>;
   /**
-   * What happens to an item whose key is there already: as the look-up says, or as an item before it
-   * that was pending at the same time has the same key.
+   * Whether an item is skipped or computed whose key is there already: as the look-up says, or as an
+   * item before it that was pending at the same time has the same key.
    *
    * @default {"skip"}
    */
-  onExisting?: "skip" | "reject" | "compute";
+  onExisting?: "skip" | "compute";
   /**
    * Called once for every item, when it has ended. It is waited for: the item is pending until then.
    * What it throws stops the pipeline.
@@ -138,9 +146,9 @@ export function checkOptions<T, Row>(source: Source<T>, options: PipelineOptions
       throw new TypeError("Cannot run a pipeline as 'lookup' needs 'key', which is missing");
     }
   }
-  if (!["skip", "reject", "compute"].includes(onExisting)) {
+  if (!["skip", "compute"].includes(onExisting)) {
     throw new TypeError(
-      `Cannot run a pipeline as 'onExisting' must be "skip", "reject" or "compute": current value is ${
+      `Cannot run a pipeline as 'onExisting' must be "skip" or "compute": current value is ${
         JSON.stringify(onExisting)
       }`,
     );

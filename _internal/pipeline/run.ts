@@ -16,7 +16,7 @@ type Saved = RowOutcome | void;
 
 const UNFINISHED = { outcome: "unfinished" } as const;
 
-/** How an item may end whose key is there then. */
+/** What may become of a row whose key is there then. */
 const IS_THERE: ReadonlySet<ItemOutcome> = new Set(["inserted", "updated", "skipped"]);
 
 /** One run of a pipeline. */
@@ -48,8 +48,8 @@ export class PipelineRun<T, Row> {
   #waiting: PromiseWithResolvers<void> | undefined;
   /** Resolves when the keys of all items so far are known. */
   #keysKnown: Promise<unknown> = Promise.resolve();
-  /** Of each key the last item on its way, and whether the key is there after it. */
-  readonly #last = new Map<unknown, Promise<{ end: End<Row>; there: boolean }>>();
+  /** Of each key the last item on its way, and whether the key exists after it. */
+  readonly #last = new Map<unknown, Promise<{ end: End<Row>; exists: boolean }>>();
   /** Milliseconds that computations took of this turn of the event loop. */
   #busy = 0;
   #turn: Promise<void> | undefined;
@@ -128,10 +128,11 @@ export class PipelineRun<T, Row> {
     const { key } = found;
     const before = this.#last.get(key);
     const going = (async () => {
-      const wasThere = (await before)?.there === true;
-      const there = wasThere || found.row !== undefined;
-      const end = await this.#bring(item, there);
-      return { end, there: there || IS_THERE.has(end.outcome) };
+      const wasSaved = (await before)?.exists === true;
+      const exists = wasSaved || found.row !== undefined;
+      const end = await this.#bring(item, exists);
+      const isThere = IS_THERE.has(end.outcome) && end.row !== undefined;
+      return { end, exists: exists || isThere };
     })();
     this.#last.set(key, going);
     const { end } = await going;
@@ -160,20 +161,17 @@ export class PipelineRun<T, Row> {
     }
   }
 
-  async #bring(item: T, there: boolean): Promise<End<Row>> {
+  async #bring(item: T, exists: boolean): Promise<End<Row>> {
     const { onExisting = "skip", compute } = this.#options;
     const { signal } = this.#stop;
-    if (there && onExisting === "skip") return { outcome: "skipped" };
-    if (there && onExisting === "reject") {
-      return { outcome: "rejected", error: new Error("its key is there already") };
-    }
+    if (exists && onExisting === "skip") return { outcome: "skipped" };
     // What is computed on this thread would keep timers and sockets waiting.
     while (this.#busy > LONG_TURN && !signal.aborted) await this.#giveTurn();
     if (signal.aborted) return UNFINISHED;
     let row: Row | null | undefined;
     try {
       const start = performance.now();
-      const computing = compute(item, { signal });
+      const computing = compute(item, { signal, exists });
       this.#busy += performance.now() - start;
       row = await computing;
     } catch (error) {

@@ -15,7 +15,7 @@ import {
 import { formatOf } from "../input/input.ts";
 import { type Format, FORMATS } from "../input/pages.ts";
 import type { InputColumns } from "../input/row.ts";
-import type { OnConflict } from "../table/store.ts";
+import type { OnConflict } from "../table/sinks.ts";
 import type { Target } from "../table/table.ts";
 
 const ON_CONFLICT: readonly OnConflict[] = ["skip", "update", "error"];

@@ -1,7 +1,14 @@
 import { grouped, speed } from "../cli/numbers.ts";
 import { Progress } from "../cli/progress.ts";
 import type { Input } from "../input/input.ts";
-import type { Account } from "./account.ts";
+
+/** Where a job stands. */
+export interface Counts {
+  /** Rows that have ended. */
+  done: number;
+  /** Passwords that were hashed. */
+  hashed: number;
+}
 
 /** Milliseconds between two looks at a terminal, and between two lines elsewhere. */
 const TERMINAL_INTERVAL = 200;
@@ -12,17 +19,17 @@ const SPAN = 15_000;
 
 /** Shows where a job stands: as a bar on a terminal, or else as a line every few seconds. */
 export class JobProgress implements Disposable {
-  readonly #account: Account;
+  readonly #counts: Readonly<Counts>;
   readonly #input: Input;
   readonly #bar = new Progress();
   readonly #timer: ReturnType<typeof setInterval>;
   /** What was done at some moments of the last seconds. */
-  readonly #samples: { at: number; done: number; hashed: number }[] = [];
+  readonly #samples: (Counts & { at: number })[] = [];
   #rows = 0;
   #responseMs: number | undefined;
 
-  constructor(account: Account, input: Input) {
-    this.#account = account;
+  constructor(counts: Readonly<Counts>, input: Input) {
+    this.#counts = counts;
     this.#input = input;
     this.#sample();
     this.#timer = setInterval(
@@ -63,7 +70,7 @@ export class JobProgress implements Disposable {
 
   #sample(): void {
     const now = performance.now();
-    this.#samples.push({ at: now, done: this.#account.done, hashed: this.#account.hashed });
+    this.#samples.push({ at: now, ...this.#counts });
     while (this.#samples.length > 2 && now - this.#samples[1].at > SPAN) this.#samples.shift();
   }
 
@@ -90,7 +97,7 @@ export class JobProgress implements Disposable {
   #total(): number | undefined {
     const { size, bytesRead } = this.#input;
     if (size === undefined || bytesRead === 0) return undefined;
-    return Math.max(this.#account.done, Math.round(this.#rows * Math.max(1, size / bytesRead)));
+    return Math.max(this.#counts.done, Math.round(this.#rows * Math.max(1, size / bytesRead)));
   }
 
   #isComplete(): boolean {

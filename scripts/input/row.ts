@@ -23,6 +23,17 @@ export interface BrokenRow {
 /** Rows that were read together. */
 export type Page = readonly (InputRow | BrokenRow)[];
 
+/** The rows of some pages, one by one. */
+export async function* eachRow(pages: AsyncIterable<Page>): AsyncGenerator<Page[number]> {
+  for await (const page of pages) yield* page;
+}
+
+/** The row, if it can be used, or else an error that tells why not. */
+export function usable(row: InputRow | BrokenRow): InputRow {
+  if ("reason" in row) throw new Error(row.reason);
+  return row;
+}
+
 /** Which columns of the input are wanted. */
 export interface InputColumns {
   readonly id: string;

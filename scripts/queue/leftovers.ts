@@ -1,5 +1,5 @@
 import type { StoredMsg } from "@nats-io/jetstream";
-import type { Message } from "./queue_worker.ts";
+import type { Message } from "./job_source.ts";
 import { CONSUMER, type Streams } from "./streams.ts";
 
 /**

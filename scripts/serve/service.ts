@@ -2,6 +2,7 @@ import { type HashPool, HashPoolClosedError, HashWorkerError } from "../../hash_
 import { randomPassword } from "../../workload.ts";
 import { UnknownOutcomeError } from "../../batcher.ts";
 import { PostgresWriteError } from "../../postgres.ts";
+import { rejectionReason } from "../table/table.ts";
 import type { ConcurrencyLimit } from "./concurrency_limit.ts";
 import { checkNewUser, type Credentials, readCredentials, Refusal } from "./credentials.ts";
 import type { Answer, Asked } from "./http_server.ts";
@@ -102,23 +103,21 @@ export class Service {
     const taken = refused(409, "An account with this email exists: log in instead");
     // Known before it is hashed: a taken address costs no hash, and nor does a database that is gone.
     if (await users.has(email)) return taken;
-    const { ending, reason, error } = await users.add(email, await pool.hash(password, { signal }));
-    switch (ending) {
-      case "saved":
-        this.#found();
-        return { status: 201, body: { email } };
-      case "skipped":
-        return taken;
-      case "rejected":
-        return refused(422, reason!);
-      case "unknown":
-        this.#lost(error);
-        return this.#later(
-          "The account may or may not have been created, as the database did not answer: try to log in, or sign up again",
-        );
-      default:
-        throw error;
+    const hash = await pool.hash(password, { signal });
+    try {
+      if (await users.add(email, hash) === "skipped") return taken;
+    } catch (error) {
+      if (error instanceof PostgresWriteError && error.bisectable) {
+        return refused(422, rejectionReason(error, hash));
+      }
+      if ((error as { outcome?: unknown }).outcome !== "unknown") throw error;
+      this.#lost(error);
+      return this.#later(
+        "The account may or may not have been created, as the database did not answer: try to log in, or sign up again",
+      );
     }
+    this.#found();
+    return { status: 201, body: { email } };
   }
 
   async #logIn({ email, password }: Credentials, { signal }: Asked): Promise<Answer> {

@@ -1,9 +1,8 @@
 import type { Sql } from "postgres";
 import { AsyncBatcher, type BatchReport } from "../../batcher.ts";
-import { postgresLookup } from "../../postgres.ts";
-import { tableStore } from "../table/store.ts";
-import { prepareTable } from "../table/table.ts";
-import type { Verdict } from "../table/verdict.ts";
+import { postgresLookup, type RowOutcome } from "../../postgres.ts";
+import { tableSinks } from "../table/sinks.ts";
+import { makeRow, prepareTable } from "../table/table.ts";
 
 /** The users in the database. What one of them asks for goes in a burst with what others do. */
 export interface Users extends AsyncDisposable {
@@ -11,8 +10,8 @@ export interface Users extends AsyncDisposable {
   has(email: string): Promise<boolean>;
   /** The hash of a user, if there is one. */
   hashOf(email: string): Promise<string | undefined>;
-  /** Saves a user, and resolves once the row is committed. Never rejects. */
-  add(email: string, hash: string): Promise<Verdict>;
+  /** Saves a user, and resolves once the row is committed. */
+  add(email: string, hash: string): Promise<RowOutcome>;
   /** Resolves once the database answers. */
   ping(): Promise<void>;
   /** Rows that wait to be sent. */
@@ -51,27 +50,22 @@ export async function openUsers(
 ): Promise<Users> {
   const target = { table: name, id: "email", hash: "hash", carried: [] };
   await prepareTable(sql, target, { create, numbered: false });
-  const store = tableStore(sql, {
-    target,
+  const { sink } = tableSinks(sql, target, {
     onConflict: "skip",
     linger: 0,
     timeout: TIMEOUT,
     retryFor: RETRY_FOR,
-    onBatch,
+    onSave: onBatch,
   });
-  const lookup = postgresLookup(sql, { table: name, key: "email", columns: ["hash"] });
-  const hashes = new AsyncBatcher(lookup, {
-    timeout: TIMEOUT,
-    retry: { deadline: RETRY_FOR },
-  });
+  const rows = new AsyncBatcher(sink);
+  const users = new AsyncBatcher(
+    postgresLookup(sql, { table: name, key: "email", columns: ["hash"] }),
+    { timeout: TIMEOUT, retry: { deadline: RETRY_FOR } },
+  );
   return {
-    async has(email) {
-      const [known] = await store.find([email]);
-      if (known instanceof Error) throw known;
-      return known.there;
-    },
-    hashOf: async (email) => (await hashes.add(email)).row?.hash ?? undefined,
-    add: (email, hash) => store.save({ id: email, hash, carried: [] }),
+    has: async (email) => (await users.add(email)).row !== undefined,
+    hashOf: async (email) => (await users.add(email)).row?.hash ?? undefined,
+    add: (email, hash) => rows.add(makeRow(target, { id: email, hash, carried: [] })),
     async ping() {
       const timeout = Promise.withResolvers<never>();
       const timer = setTimeout(
@@ -85,13 +79,13 @@ export async function openUsers(
       }
     },
     get queued() {
-      return store.queued;
+      return rows.size;
     },
     get inFlight() {
-      return store.inFlight;
+      return rows.inFlight;
     },
     async [Symbol.asyncDispose]() {
-      await Promise.all([store[Symbol.asyncDispose](), hashes.close()]);
+      await Promise.all([rows.close(), users.close()]);
     },
   };
 }

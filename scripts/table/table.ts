@@ -1,5 +1,5 @@
 import type { Sql } from "postgres";
-import { describeTable, PostgresWriteError, postgresWriter } from "../../postgres.ts";
+import { describeTable, PostgresWriteError, postgresWriter, type Row } from "../../postgres.ts";
 import { ScriptError } from "../cli/run.ts";
 
 /** The table that takes the hashes, and its columns. */
@@ -9,6 +9,22 @@ export interface Target {
   readonly id: string;
   readonly hash: string;
   readonly carried: readonly string[];
+}
+
+/** The row that is saved. */
+export function makeRow(
+  target: Target,
+  { id, hash, carried }: { id: unknown; hash: string; carried: readonly unknown[] },
+): Row {
+  const row: Row = { [target.id]: id, [target.hash]: hash };
+  for (const [i, name] of target.carried.entries()) row[name] = carried[i];
+  return row;
+}
+
+/** Why a row is rejected. What a trigger has to say may quote the row. */
+export function rejectionReason(error: unknown, hash: unknown): string {
+  const { message } = error as Error;
+  return typeof hash === "string" ? message.replaceAll(hash, "…") : message;
 }
 
 /** Options of {@linkcode prepareTable}. */

@@ -1,18 +1,18 @@
 import type { JetStreamClient } from "@nats-io/jetstream";
 import { headers } from "@nats-io/transport-node";
-import type { Message } from "./queue_worker.ts";
+import type { Message } from "./job_source.ts";
 import { HEADERS } from "./streams.ts";
 
-/** Milliseconds that the server may take to store one. */
+/** Milliseconds that the server may take to store it. */
 const TIMEOUT = 5_000;
 
 /**
- * Puts a job aside that can never succeed: as sealed as it came, with the reason. It is still in the
- * queue until that is acknowledged.
+ * Publishes a job that can never succeed as a dead letter: as sealed as it came, with the reason. It is
+ * still in the queue until that is acknowledged.
  *
  * @throws If the server does not store it.
  */
-export async function buryJob(
+export async function sendDeadLetter(
   client: JetStreamClient,
   subject: string,
   { message, reason }: { message: Message; reason: string },

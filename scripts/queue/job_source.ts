@@ -1,0 +1,191 @@
+import type { Consumer, JsMsg } from "@nats-io/jetstream";
+import { ScriptError } from "../cli/run.ts";
+import { type Job, readJob } from "./job.ts";
+import type { JobKey } from "./key.ts";
+import { HEADERS, isGone } from "./streams.ts";
+
+/** A message as it comes from the server. */
+export type Message =
+  & Pick<JsMsg, "data" | "headers" | "seq" | "ack" | "nak" | "working">
+  & { readonly info: Pick<JsMsg["info"], "deliveryCount"> };
+
+/** A message, and the job in it, or why there is none. */
+export type Delivery =
+  & { readonly message: Message }
+  & ({ readonly job: Job } | { readonly reason: string });
+
+/** Options of {@linkcode JobSource}. */
+export interface JobSourceOptions {
+  readonly consumer: Pick<Consumer, "fetch">;
+  readonly key: JobKey;
+  /** Columns of the table that come with the job. */
+  readonly columns: readonly string[];
+  /** Most messages in hand. */
+  readonly prefetch: number;
+  /** Milliseconds after which the server gives a job to another worker, unless it hears of it. */
+  readonly ackWait: number;
+  /** Finds messages that the server has and does not deliver. */
+  readonly findLeftovers: () => Promise<readonly Message[]>;
+  /** Whether there is nothing left to do, where the stream of jobs is to end then. */
+  readonly isEmpty?: () => Promise<boolean>;
+  /** Called with a sentence for whoever runs the worker. There is nothing of a job's content in it. */
+  readonly log: (sentence: string) => void;
+}
+
+/** How long the server waits with its answer when there are no jobs, in milliseconds. */
+const FETCH = 2_000;
+
+/** Pause before the server is asked again that did not answer, in milliseconds. */
+export const PAUSE = 500;
+
+/** The jobs of a queue as a stream. The server is kept waiting for those that are in hand. */
+export class JobSource implements Disposable {
+  readonly #options: JobSourceOptions;
+  readonly #inHand = new Set<Message>();
+  readonly #heartbeat: ReturnType<typeof setInterval>;
+  #change = Promise.withResolvers<void>();
+  #ended: Promise<void> | undefined;
+  #over = false;
+  /** Whether the key was right for a job. */
+  #opened = false;
+  #reachable = true;
+
+  constructor(options: JobSourceOptions) {
+    this.#options = options;
+    this.#heartbeat = setInterval(() => {
+      for (const message of this.#inHand) message.working();
+    }, options.ackWait / 3);
+  }
+
+  /** Whether no more jobs come, or are to be worked at. */
+  get over(): boolean {
+    return this.#over;
+  }
+
+  /** The message is acknowledged, or given back. */
+  release(message: Message): void {
+    this.#inHand.delete(message);
+    this.#wake();
+  }
+
+  /** Takes what nobody has come to take, once the stream has ended. */
+  async takeRest(): Promise<readonly Message[]> {
+    await this.#ended;
+    const rest = [...this.#inHand];
+    this.#inHand.clear();
+    return rest;
+  }
+
+  [Symbol.dispose](): void {
+    clearInterval(this.#heartbeat);
+  }
+
+  /** The jobs, until the signal is aborted or the queue is empty. */
+  async *jobs(signal: AbortSignal): AsyncGenerator<Delivery> {
+    const ended = Promise.withResolvers<void>();
+    this.#ended = ended.promise;
+    const stop = () => {
+      this.#over = true;
+      this.#wake();
+    };
+    signal.addEventListener("abort", stop);
+    if (signal.aborted) stop();
+    try {
+      while (!this.#over) {
+        const room = this.#options.prefetch - this.#inHand.size;
+        if (room < Math.ceil(this.#options.prefetch / 4)) {
+          await this.#change.promise;
+          continue;
+        }
+        const count = yield* this.#fetch(room, signal);
+        if (count === 0 && this.#inHand.size === 0 && (yield* this.#finish())) break;
+      }
+    } finally {
+      this.#over = true;
+      signal.removeEventListener("abort", stop);
+      ended.resolve();
+    }
+  }
+
+  /** Takes so many messages at most, as they come, and returns how many came. */
+  async *#fetch(room: number, signal: AbortSignal): AsyncGenerator<Delivery, number> {
+    const { consumer, isEmpty, log } = this.#options;
+    let count = 0;
+    try {
+      const expires = isEmpty === undefined ? FETCH : 1_000;
+      const messages = await consumer.fetch({ max_messages: room, expires });
+      const stop = () => messages.stop();
+      signal.addEventListener("abort", stop);
+      if (signal.aborted) stop();
+      try {
+        for await (const message of messages) {
+          count++;
+          yield await this.#take(message);
+        }
+      } finally {
+        signal.removeEventListener("abort", stop);
+      }
+      if (!this.#reachable) log("NATS answers again");
+      this.#reachable = true;
+    } catch (error) {
+      if (this.#over) return count;
+      if (error instanceof ScriptError) throw error;
+      if (isGone(error)) {
+        throw new ScriptError("Cannot go on as the stream or its consumer was deleted");
+      }
+      if (this.#reachable) log("NATS does not answer: waiting for it");
+      this.#reachable = false;
+      await new Promise((resolve) => setTimeout(resolve, PAUSE));
+    }
+    return count;
+  }
+
+  /** Takes what the server has forgotten to deliver, and returns whether there is nothing left. */
+  async *#finish(): AsyncGenerator<Delivery, boolean> {
+    const { findLeftovers, isEmpty } = this.#options;
+    // A server that was killed may leave thousands.
+    for (let before = 0;;) {
+      // What keeps the server from answering, the next fetch tells.
+      const leftovers = await findLeftovers().catch(() => undefined);
+      if (leftovers === undefined) return false;
+      if (leftovers.length === 0) return await isEmpty?.().catch(() => false) === true;
+      // What cannot be deleted would be found for ever.
+      if (leftovers[0].seq === before) return false;
+      before = leftovers[0].seq;
+      for (const message of leftovers) yield await this.#take(message);
+      while (this.#inHand.size > 0 && !this.#over) await this.#change.promise;
+      if (this.#over) return false;
+    }
+  }
+
+  async #take(message: Message): Promise<Delivery> {
+    this.#inHand.add(message);
+    const { key, columns } = this.#options;
+    const content = await key.open(message.headers?.get(HEADERS.id) ?? "", message.data);
+    const job = content === undefined ? undefined : readJob(content);
+    if (job !== undefined) {
+      this.#opened = true;
+      const missing = columns.find((name) => !Object.hasOwn(job.carried, name));
+      if (missing === undefined) return { message, job };
+      throw new ScriptError(
+        `Cannot save jobs as they have no column '${missing}': give --columns to enqueue.ts as well`,
+      );
+    }
+    const isOtherKey = (message.headers?.get(HEADERS.key) || key.id) !== key.id;
+    // Who has opened others has the right key. Who has not must not put all of them aside.
+    if (isOtherKey && !this.#opened) {
+      throw new ScriptError(
+        "Cannot open the jobs as they are sealed with another key: check --key-file",
+      );
+    }
+    const reason = isOtherKey
+      ? "it is sealed with another key"
+      : "it cannot be opened: it is damaged";
+    return { message, reason };
+  }
+
+  #wake(): void {
+    this.#change.resolve();
+    this.#change = Promise.withResolvers();
+  }
+}
