@@ -346,7 +346,12 @@ workerTest(
         /^Cannot run this as --stream must consist of letters/,
       ],
       ["enqueue.ts", [path, "--key-file", bad], 1, /must be 32 bytes in base64 or hexadecimal/],
-      ["enqueue.ts", [path, "--nats", "http://x"], 2, /^Cannot connect to NATS as --nats must be/],
+      [
+        "enqueue.ts",
+        [path, "--nats", "http://x"],
+        2,
+        /^Cannot use --nats as it must be an address like/,
+      ],
       [
         "status.ts",
         ["--nats", "nats://u:Secret@127.0.0.1:9"],

@@ -1,7 +1,8 @@
 import type { Socket } from "node:net";
 import postgres from "postgres";
 import { postgresOptions } from "../../postgres.ts";
-import { ScriptError, UsageError } from "../cli/run.ts";
+import { ScriptError } from "../cli/run.ts";
+import { type ConnectSettings, readDatabaseAddress } from "./address.ts";
 import { EmbeddedServerError, startEmbeddedServer } from "./embedded.ts";
 
 /** Where a server listens: at a port, or at a socket of the file system. */
@@ -46,14 +47,16 @@ export async function openDatabase(options: OpenDatabaseOptions): Promise<Databa
   const { dataDir, onProgress, signal } = options;
   const given = dataDir === undefined ? givenUrl(options.url) : options.url;
   if (given !== undefined) {
-    checkUrl(given, options.url === undefined ? "DATABASE_URL" : "--database-url");
-    return await connect(given);
+    const source = options.url === undefined ? "DATABASE_URL" : "--database-url";
+    return await connect(given, await readDatabaseAddress(given, source));
   }
   const server = await startEmbeddedServer({ dataDir, onProgress, signal }).catch((error) => {
     throw error instanceof EmbeddedServerError ? new ScriptError(error.message) : error;
   });
   try {
-    return await connect(server.url, server);
+    // Its address is complete. What is meant for other servers is not for this one.
+    const settings = await readDatabaseAddress(server.url, "the server", () => undefined);
+    return await connect(server.url, settings, server);
   } catch (error) {
     await server.stop();
     throw error;
@@ -65,15 +68,20 @@ export function givenUrl(flag: string | undefined): string | undefined {
   return flag ?? (Deno.env.get("DATABASE_URL") || undefined);
 }
 
-async function connect(url: string, server?: AsyncDisposable): Promise<Database> {
+async function connect(
+  url: string,
+  settings: ConnectSettings,
+  server?: AsyncDisposable,
+): Promise<Database> {
   const options = {
     ...postgresOptions,
-    connect_timeout: 10,
+    ...settings,
+    // A timer that would close connections after an hour, for whatever reason.
+    max_lifetime: null,
     onnotice: () => {},
-    connection: { application_name: "burst" },
-  };
-  const sql = postgres(url, options);
-  const explain = (error: unknown) => explainError(error, url);
+  } as unknown as postgres.Options<Record<string, never>>; // whose types know only some of them
+  const sql = postgres(options);
+  const explain = (error: unknown) => explainError(error, settings);
   try {
     const [{ server_version }] = await sql`show server_version`;
     return {
@@ -83,11 +91,10 @@ async function connect(url: string, server?: AsyncDisposable): Promise<Database>
       version: server_version.split(" ")[0],
       addresses: addressesOf(sql),
       over: (dial) =>
-        postgres(url, {
+        postgres({
           ...options,
           // To connect takes several round trips, and their time is the caller's choice.
           connect_timeout: 60,
-          max_lifetime: null,
           // The types of postgres.js do not know its option `socket`.
           ...{ socket: dial },
         }),
@@ -108,18 +115,12 @@ function addressesOf({ options: { path, host, port } }: postgres.Sql): Address[]
   return host.map((hostname, i) => ({ hostname, port: port[i] }));
 }
 
-function checkUrl(url: string, source: string): void {
-  const { protocol = "" } = URL.parse(url) ?? {};
-  if (protocol === "postgres:" || protocol === "postgresql:") return;
-  throw new UsageError(
-    `Cannot connect to a database as ${source} must be a URL like postgres://user:password@host:5432/name`,
+/** Where it is, without user and password. */
+function shown({ host, port, database }: ConnectSettings): string {
+  const hosts = host.map((name, i) =>
+    name.startsWith("/") ? name : `${name.includes(":") ? `[${name}]` : name}:${port[i]}`
   );
-}
-
-/** The address without the password, wherever in it that stands. */
-function shown(url: string): string {
-  const { protocol, username, host, pathname } = new URL(url);
-  return `${protocol}//${username === "" ? "" : `${username}@`}${host}${pathname}`;
+  return `${hosts.join(", ")}${database === undefined ? "" : `/${database}`}`;
 }
 
 /** Why the database could not be used, and what to do, for the codes of server and driver. */
@@ -131,26 +132,44 @@ const REASONS: readonly (readonly [code: RegExp, reason: string])[] = [
     /^(CONNECT_TIMEOUT|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH)$/,
     "it does not answer: check the address, and that the server can be reached from here",
   ],
-  [/^28/, "it does not let this user in: check user and password"],
+  [/^28P01$/, "it does not let this user in: check user and password"],
   [/^3D000$/, "there is no such database: create it, or check its name"],
   [/^53300$/, "it has no connection left: try again later, or raise max_connections"],
   [/^42501$/, "this user may not do that: grant the right, or use another user"],
   [/^57P03$/, "it is starting up or shutting down: try again in a moment"],
-  [
-    /^(57P0[12]|08...|CONNECTION_(CLOSED|DESTROYED|ENDED)|ECONNRESET|EPIPE)$/,
-    "the connection broke: check that the server still runs, and try again",
-  ],
 ];
 
-function explainError(error: unknown, url: string): unknown {
+/** The connection broke. What that may mean depends on what was asked of it. */
+const BROKEN = /^(57P0[12]|08...|CONNECTION_(CLOSED|DESTROYED|ENDED)|ECONNRESET|EPIPE)$/;
+
+function explainError(error: unknown, settings: ConnectSettings): unknown {
   if (!(error instanceof Error)) return error;
   // Items that were pushed, or addresses of one host that were tried: the first tells enough.
   if (error instanceof AggregateError && error.errors.length > 0) {
-    return explainError(error.errors[0], url);
+    return explainError(error.errors[0], settings);
   }
   const { code } = error as Error & { code?: unknown };
   if (typeof code !== "string") return error;
-  const reason = REASONS.find(([pattern]) => pattern.test(code))?.[1] ??
-    `${error.message} (${code})`;
-  return new ScriptError(`Cannot use the database at ${shown(url)} as ${reason}`);
+  return new ScriptError(
+    `Cannot use the database at ${shown(settings)} as ${reasonOf(error, code, settings)}`,
+  );
+}
+
+function reasonOf(error: Error, code: string, { ssl }: ConnectSettings): string {
+  const reason = REASONS.find(([pattern]) => pattern.test(code))?.[1];
+  if (reason !== undefined) return reason;
+  // What a server, or the pooler before it, says of a connection that it refuses.
+  const said = `it says: ${error.message} (${code})`;
+  if (code.startsWith("28")) {
+    return ssl === false ? `${said}. If it wants TLS, add ?sslmode=require to the address` : said;
+  }
+  if (/CERT|SELF_SIGNED|ISSUER|ALTNAME|ERR_TLS/.test(code)) {
+    return `its certificate is not to be trusted (${code}): name its issuer with sslrootcert`;
+  }
+  if (!BROKEN.test(code) || (code.startsWith("08") && "severity" in error)) {
+    return code.startsWith("08") ? said : `${error.message} (${code})`;
+  }
+  return ssl === false || ssl === "prefer"
+    ? "the connection broke: check that the server still runs, and try again"
+    : "the connection broke: check that the server still runs, and that it offers TLS, which sslmode asks for";
 }

@@ -4,6 +4,7 @@ import {
   type NatsConnection,
   type NodeConnectionOptions,
 } from "@nats-io/transport-node";
+import { parseAddress, type ParsedAddress } from "../cli/address.ts";
 import { whyUnreadable } from "../cli/files.ts";
 import { ScriptError, UsageError } from "../cli/run.ts";
 
@@ -34,16 +35,19 @@ const LAST_WORDS = 5_000;
  * @throws {ScriptError} If there is no connection to be had. The message shows no password.
  */
 export async function openNats(options: NatsOptions): Promise<Nats> {
-  const urls = options.nats.split(",").map((text) => parseUrl(text.trim()));
-  const shown = urls.map(({ host }) => host).join(", ");
+  const servers = options.nats.split(",").map((text) => parseServer(text.trim()));
+  const places = servers.flatMap(({ hosts }) =>
+    hosts.map(({ name, port = 4222 }) => `${name.includes(":") ? `[${name}]` : name}:${port}`)
+  );
+  const shown = places.join(", ");
   const explain = (error: unknown) => explainError(error, shown);
   const settings: NodeConnectionOptions = {
     name: "burst",
-    servers: urls.map(({ host }) => host),
+    servers: places,
     maxReconnectAttempts: -1,
     reconnectTimeWait: 500,
     timeout: 10_000,
-    ...userOf(urls[0]),
+    ...userOf(servers[0]),
   };
   if (options.creds !== undefined) {
     const content = await read(options.creds);
@@ -57,7 +61,7 @@ export async function openNats(options: NatsOptions): Promise<Nats> {
   }
   const ca = options["tls-ca"];
   if (ca !== undefined) settings.tls = { ca: new TextDecoder().decode(await read(ca)) };
-  else if (urls.some(({ protocol }) => protocol === "tls:")) settings.tls = {};
+  else if (servers.some(({ protocol }) => protocol === "tls")) settings.tls = {};
   let connection: NatsConnection;
   try {
     connection = await connect(settings);
@@ -88,19 +92,22 @@ export async function openNats(options: NatsOptions): Promise<Nats> {
   };
 }
 
-function parseUrl(text: string): URL {
-  const url = URL.parse(text.includes("://") ? text : `nats://${text}`);
-  if (url !== null && ["nats:", "tls:"].includes(url.protocol) && url.hostname !== "") {
-    if (url.port === "") url.port = "4222";
-    return url;
+function parseServer(text: string): ParsedAddress {
+  const address = parseAddress(text.includes("://") ? text : `nats://${text}`, {
+    source: "--nats",
+    protocols: ["nats", "tls"],
+    example: "nats://host:4222",
+  });
+  const { hosts, path, parameters } = address;
+  if (hosts.length === 1 && hosts[0].name !== "" && path === "" && parameters.size === 0) {
+    return address;
   }
-  throw new UsageError("Cannot connect to NATS as --nats must be a URL like nats://host:4222");
+  throw new UsageError("Cannot use --nats as it must be an address like nats://host:4222");
 }
 
-function userOf({ username, password }: URL): NodeConnectionOptions {
-  if (username === "") return {};
-  const user = decodeURIComponent(username);
-  return password === "" ? { token: user } : { user, pass: decodeURIComponent(password) };
+function userOf({ user, password }: ParsedAddress): NodeConnectionOptions {
+  if (user === undefined || user === "") return {};
+  return password === undefined ? { token: user } : { user, pass: password };
 }
 
 async function read(path: string): Promise<Uint8Array> {
