@@ -39,7 +39,7 @@ export async function main(signal: AbortSignal, args = Deno.args): Promise<void>
   const plan = makePlan(INPUT, flags);
   if (flags.rejects !== undefined) await checkRejectsPath(flags.rejects, plan.path);
   const key = await readKey(plan.keyFile, (sentence) => console.error(sentence));
-  const input = await openInput(plan.path);
+  await using input = await openInput(plan.path);
   await using nats = await openNats({ ...flags, nats: plan.nats });
   try {
     const streams = await Streams.open(nats.connection, flags.stream);

@@ -40,7 +40,7 @@ export async function main(signal: AbortSignal, args = Deno.args): Promise<void>
   if (flags.help) return console.log(helpText(USAGE, FLAGS));
   const plan = makePlan(INPUT, flags);
   if (flags.rejects !== undefined) await checkRejectsPath(flags.rejects, plan.path);
-  const input = await openInput(plan.path);
+  await using input = await openInput(plan.path);
   await using database = flags["dry-run"] ? undefined : await databaseFromFlags(flags, signal);
   try {
     const outcome = await work(input, plan, { flags, database, signal });

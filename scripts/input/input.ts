@@ -56,7 +56,7 @@ export function delimiterOf(path: string): string | undefined {
  *
  * @throws {ScriptError} If it cannot be read.
  */
-export async function openInput(path: string): Promise<Input> {
+export async function openInput(path: string): Promise<Input & AsyncDisposable> {
   const name = path === "-" ? "the standard input" : `'${path}'`;
   const failed = (error: unknown) =>
     error instanceof ScriptError
@@ -117,6 +117,10 @@ export async function openInput(path: string): Promise<Input> {
       } finally {
         await bytes.return(undefined);
       }
+    },
+    async [Symbol.asyncDispose]() {
+      // What is being read is closed by its reader
+      if (!stream.locked) await stream.cancel();
     },
   };
 }
