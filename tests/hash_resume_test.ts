@@ -46,8 +46,7 @@ hashTest("stops reading at Ctrl-C and saves what is hashed", async ({ sql, table
   run.kill("SIGINT");
   await lock.release();
   const { code, stdout, stderr } = await run.output();
-  // Where the machine is slow, it has told how far it is.
-  assertEquals([code, stderr.replaceAll(/^.* done, .*\n/gm, "")], [130, ""]);
+  assertEquals([code, stderr], [130, ""]);
   assertEquals(JSON.parse(stdout).complete, false);
   const { read, saved, hashed, unfinished = 0 } = account(stdout);
   assertEquals([read, saved + unfinished, hashed], [5, 5, saved]);

@@ -95,7 +95,7 @@ hashTest("refuses what cannot work, as a mistake in the flags", async ({ file, f
   await fails("without an INPUT");
   await fails("it takes INPUT only, besides flags", path, path);
   await fails("the standard input does not tell the format", "-", ...flags);
-  await fails("--format must be csv, ndjson or lines, not 'xml'", path, "--format", "xml");
+  await fails("--format must be csv, ndjson, json or lines, not 'xml'", path, "--format", "xml");
   await fails("--on-conflict must be skip, update or error", path, "--on-conflict", "replace");
   await fails("--cost must be a whole number from 4 to 31", path, "--cost", "3");
   await fails("--columns names the password", path, ...flags, "--columns", "password");

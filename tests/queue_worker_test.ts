@@ -1,7 +1,10 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
 import { headers } from "@nats-io/transport-node";
 import { writeJob } from "../scripts/queue/job.ts";
 import { JobKey } from "../scripts/queue/key.ts";
+import { nextTurn } from "../_internal/shared/event_loop.ts";
+import { HashWorkerError } from "../hash_pool.ts";
+import { PipelineError } from "../pipeline.ts";
 import type { Message } from "../scripts/queue/job_source.ts";
 import { type Totals, workOff, type WorkOptions } from "../scripts/queue/queue_worker.ts";
 import { HEADERS } from "../scripts/queue/streams.ts";
@@ -73,4 +76,99 @@ Deno.test("workOff() does not turn around what the server forgets and does not d
     signal: stop.signal,
   });
   assertEquals([found, saved + returned], [4, 2]);
+});
+
+/** A queue with these messages, and nothing after them. */
+function consumerOf(messages: readonly Message[]): WorkOptions["consumer"] {
+  const waiting = [...messages];
+  return {
+    async fetch() {
+      await nextTurn();
+      const messages = (async function* () {
+        yield* waiting.splice(0);
+      })();
+      return Object.assign(messages, { stop() {} }) as never;
+    },
+  };
+}
+
+/** What became of messages: `ack`, or `nak` with its delay. */
+async function messagesOf(count: number, deliveryCount = 1) {
+  const ends: string[] = [];
+  const messages = await Promise.all(Array.from({ length: count }, async (_, i) => ({
+    ...await makeMessage(i + 1, () => void ends.push("ack")),
+    nak: (delay?: number) => void ends.push(`nak ${delay ?? 0}`),
+    info: { deliveryCount },
+  })));
+  return { messages, ends };
+}
+
+const nothingLeft = {
+  findLeftovers: () => Promise.resolve([]),
+  isEmpty: () => Promise.resolve(true),
+};
+
+Deno.test("workOff() gives back what is neither hashed nor taken when it is stopped", async () => {
+  const { messages, ends } = await messagesOf(5);
+  const stop = new AbortController();
+  const { returned } = await workAtEmptyQueue({
+    ...nothingLeft,
+    consumer: consumerOf(messages),
+    prefetch: 10,
+    pool: {
+      hash(_password, { signal } = {}) {
+        stop.abort();
+        return Promise.reject(signal!.reason);
+      },
+    },
+    signal: stop.signal,
+  });
+  assertEquals([returned, ends], [5, Array(5).fill("nak 0")]);
+});
+
+Deno.test("workOff() gives a job back a few times that threads have died of, and then gives up", async () => {
+  for (
+    const [deliveries, expected] of [[1, "nak 1000"], [2, "nak 1000"], [3, "ack"]] as const
+  ) {
+    const { messages, ends } = await messagesOf(1, deliveries);
+    const reasons: string[] = [];
+    await workAtEmptyQueue({
+      ...nothingLeft,
+      consumer: consumerOf(messages),
+      pool: { hash: () => Promise.reject(new HashWorkerError("it died", { started: true })) },
+      maxDeliveries: 3,
+      sendDeadLetter: (_message, reason) => Promise.resolve(void reasons.push(reason)),
+    });
+    assertEquals([ends, reasons], [[expected], expected === "ack" ? ["it died"] : []]);
+  }
+});
+
+Deno.test("workOff() gives everything back where no thread can be started", async () => {
+  const { messages, ends } = await messagesOf(3);
+  await assertRejects(
+    () =>
+      workAtEmptyQueue({
+        ...nothingLeft,
+        consumer: consumerOf(messages),
+        prefetch: 10,
+        pool: { hash: () => Promise.reject(new HashWorkerError("no thread", { started: false })) },
+      }),
+    PipelineError,
+    "no thread",
+  );
+  assertEquals(ends, Array(3).fill("nak 0"));
+});
+
+Deno.test("workOff() sends a dead letter until the queue has it, and only then acknowledges", async () => {
+  const { messages, ends } = await messagesOf(1, 7);
+  let tries = 0;
+  const { dead } = await workAtEmptyQueue({
+    ...nothingLeft,
+    consumer: consumerOf(messages),
+    sendDeadLetter() {
+      assertEquals(ends, []);
+      return ++tries === 1 ? Promise.reject(new Error("no answer")) : Promise.resolve();
+    },
+  });
+  assertEquals([dead, tries, ends], [1, 2, ["ack"]]);
 });

@@ -1,4 +1,4 @@
-import type { Consumer, JsMsg } from "@nats-io/jetstream";
+import type { Consumer, ConsumerMessages, JsMsg } from "@nats-io/jetstream";
 import { ScriptError } from "../cli/run.ts";
 import { type Job, readJob } from "./job.ts";
 import type { JobKey } from "./key.ts";
@@ -42,10 +42,14 @@ export const PAUSE = 500;
 export class JobSource implements Disposable {
   readonly #options: JobSourceOptions;
   readonly #inHand = new Set<Message>();
+  /** In hand, and nobody has come for them yet. */
+  readonly #waiting: Delivery[] = [];
   readonly #heartbeat: ReturnType<typeof setInterval>;
   #change = Promise.withResolvers<void>();
-  #ended: Promise<void> | undefined;
+  #fetching: Promise<void> | undefined;
+  #messages: ConsumerMessages | undefined;
   #over = false;
+  #failure: ScriptError | undefined;
   /** Whether the key was right for a job. */
   #opened = false;
   #reachable = true;
@@ -62,15 +66,31 @@ export class JobSource implements Disposable {
     return this.#over;
   }
 
+  /**
+   * The jobs, until the signal is aborted or the queue is empty.
+   *
+   * @throws {ScriptError} If they cannot be taken.
+   */
+  async *jobs(signal: AbortSignal): AsyncGenerator<Delivery> {
+    signal.addEventListener("abort", () => this.#stop());
+    if (signal.aborted) this.#stop();
+    this.#fetching = this.#fetchAll().finally(() => this.#stop());
+    while (!this.#over) {
+      if (this.#waiting.length > 0) yield this.#waiting.shift()!;
+      else await this.#change.promise;
+    }
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
   /** The message is acknowledged, or given back. */
   release(message: Message): void {
     this.#inHand.delete(message);
     this.#wake();
   }
 
-  /** Takes what nobody has come to take, once the stream has ended. */
+  /** Takes what nobody has come for, once no more messages arrive. */
   async takeRest(): Promise<readonly Message[]> {
-    await this.#ended;
+    await this.#fetching;
     const rest = [...this.#inHand];
     this.#inHand.clear();
     return rest;
@@ -80,58 +100,37 @@ export class JobSource implements Disposable {
     clearInterval(this.#heartbeat);
   }
 
-  /** The jobs, until the signal is aborted or the queue is empty. */
-  async *jobs(signal: AbortSignal): AsyncGenerator<Delivery> {
-    const ended = Promise.withResolvers<void>();
-    this.#ended = ended.promise;
-    const stop = () => {
-      this.#over = true;
-      this.#wake();
-    };
-    signal.addEventListener("abort", stop);
-    if (signal.aborted) stop();
-    try {
-      while (!this.#over) {
-        const room = this.#options.prefetch - this.#inHand.size;
-        if (room < Math.ceil(this.#options.prefetch / 4)) {
-          await this.#change.promise;
-          continue;
-        }
-        const count = yield* this.#fetch(room, signal);
-        if (count === 0 && this.#inHand.size === 0 && (yield* this.#finish())) break;
+  async #fetchAll(): Promise<void> {
+    const { prefetch } = this.#options;
+    while (!this.#over) {
+      const room = prefetch - this.#inHand.size;
+      if (room < Math.ceil(prefetch / 4)) await this.#change.promise;
+      else if (await this.#fetch(room) === 0 && this.#inHand.size === 0 && await this.#isDone()) {
+        break;
       }
-    } finally {
-      this.#over = true;
-      signal.removeEventListener("abort", stop);
-      ended.resolve();
     }
   }
 
   /** Takes so many messages at most, as they come, and returns how many came. */
-  async *#fetch(room: number, signal: AbortSignal): AsyncGenerator<Delivery, number> {
+  async #fetch(room: number): Promise<number> {
     const { consumer, isEmpty, log } = this.#options;
     let count = 0;
     try {
       const expires = isEmpty === undefined ? FETCH : 1_000;
-      const messages = await consumer.fetch({ max_messages: room, expires });
-      const stop = () => messages.stop();
-      signal.addEventListener("abort", stop);
-      if (signal.aborted) stop();
-      try {
-        for await (const message of messages) {
-          count++;
-          yield await this.#take(message);
-        }
-      } finally {
-        signal.removeEventListener("abort", stop);
+      this.#messages = await consumer.fetch({ max_messages: room, expires });
+      if (this.#over) this.#messages.stop();
+      for await (const message of this.#messages) {
+        count++;
+        await this.#take(message);
       }
+      this.#messages = undefined;
       if (!this.#reachable) log("NATS answers again");
       this.#reachable = true;
     } catch (error) {
       if (this.#over) return count;
-      if (error instanceof ScriptError) throw error;
       if (isGone(error)) {
-        throw new ScriptError("Cannot go on as the stream or its consumer was deleted");
+        this.#fail("Cannot go on as the stream or its consumer was deleted");
+        return count;
       }
       if (this.#reachable) log("NATS does not answer: waiting for it");
       this.#reachable = false;
@@ -140,26 +139,36 @@ export class JobSource implements Disposable {
     return count;
   }
 
-  /** Takes what the server has forgotten to deliver, and returns whether there is nothing left. */
-  async *#finish(): AsyncGenerator<Delivery, boolean> {
+  /** Whether there is nothing left to do. Takes what the server has forgotten to deliver. */
+  async #isDone(): Promise<boolean> {
     const { findLeftovers, isEmpty } = this.#options;
-    // A server that was killed may leave thousands.
-    for (let before = 0;;) {
-      // What keeps the server from answering, the next fetch tells.
-      const leftovers = await findLeftovers().catch(() => undefined);
-      if (leftovers === undefined) return false;
-      if (leftovers.length === 0) return await isEmpty?.().catch(() => false) === true;
-      // What cannot be deleted would be found for ever.
-      if (leftovers[0].seq === before) return false;
-      before = leftovers[0].seq;
-      for (const message of leftovers) yield await this.#take(message);
-      while (this.#inHand.size > 0 && !this.#over) await this.#change.promise;
-      if (this.#over) return false;
+    try {
+      // A server that was killed may leave thousands.
+      for (let before = 0;;) {
+        const leftovers = await findLeftovers();
+        if (leftovers.length === 0) return await isEmpty?.() === true;
+        // What cannot be deleted would be found for ever.
+        if (leftovers[0].seq === before) return false;
+        before = leftovers[0].seq;
+        for (const message of leftovers) await this.#take(message);
+        while (this.#inHand.size > 0 && !this.#over) await this.#change.promise;
+        if (this.#over) return false;
+      }
+    } catch {
+      // The next fetch tells why.
+      return false;
     }
   }
 
-  async #take(message: Message): Promise<Delivery> {
+  async #take(message: Message): Promise<void> {
     this.#inHand.add(message);
+    if (this.#over) return;
+    const delivery = await this.#open(message);
+    if (delivery !== undefined) this.#waiting.push(delivery);
+    this.#wake();
+  }
+
+  async #open(message: Message): Promise<Delivery | undefined> {
     const { key, columns } = this.#options;
     const content = await key.open(message.headers?.get(HEADERS.id) ?? "", message.data);
     const job = content === undefined ? undefined : readJob(content);
@@ -167,14 +176,14 @@ export class JobSource implements Disposable {
       this.#opened = true;
       const missing = columns.find((name) => !Object.hasOwn(job.carried, name));
       if (missing === undefined) return { message, job };
-      throw new ScriptError(
+      return this.#fail(
         `Cannot save jobs as they have no column '${missing}': give --columns to enqueue.ts as well`,
       );
     }
     const isOtherKey = (message.headers?.get(HEADERS.key) || key.id) !== key.id;
     // Who has opened others has the right key. Who has not must not put all of them aside.
     if (isOtherKey && !this.#opened) {
-      throw new ScriptError(
+      return this.#fail(
         "Cannot open the jobs as they are sealed with another key: check --key-file",
       );
     }
@@ -182,6 +191,17 @@ export class JobSource implements Disposable {
       ? "it is sealed with another key"
       : "it cannot be opened: it is damaged";
     return { message, reason };
+  }
+
+  #fail(message: string): undefined {
+    this.#failure ??= new ScriptError(message);
+    this.#stop();
+  }
+
+  #stop(): void {
+    this.#over = true;
+    this.#messages?.stop();
+    this.#wake();
   }
 
   #wake(): void {
