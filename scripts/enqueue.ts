@@ -62,7 +62,7 @@ export async function main(signal: AbortSignal, args = Deno.args): Promise<void>
 
 async function publishAll(
   input: Input,
-  { format, columns }: Plan,
+  plan: Plan,
   { flags, publisher, nats, signal }: {
     flags: Values;
     publisher: Sink<Job, RowOutcome>;
@@ -79,13 +79,12 @@ async function publishAll(
   let done = 0;
   const start = performance.now();
   const { account, failure } = await settled(runPipeline(
-    (signal: AbortSignal) =>
-      eachRow(readUsers(input.chunks(signal), { format, columns, literal: false, onNote: say })),
+    (signal: AbortSignal) => eachRow(readUsers(input.chunks(signal), { ...plan, onNote: say })),
     {
       compute(row): Job {
         const { id, password, carried } = usable(row);
         usable(row).password = "";
-        const entries = columns.carried.map((name, i) => [name, carried[i]]);
+        const entries = plan.saved.carried.map((name, i) => [name, carried[i]]);
         return { id: String(id), password, carried: Object.fromEntries(entries) };
       },
       sink: publisher,

@@ -60,7 +60,7 @@ export async function main(signal: AbortSignal, args = Deno.args): Promise<void>
 
 async function work(
   input: Input,
-  { format, target, columns }: Plan,
+  { target, ...reading }: Plan,
   { flags, database, signal }: {
     flags: Values;
     database: Database | undefined;
@@ -70,7 +70,7 @@ async function work(
   const { rejects: rejectsPath, "on-conflict": onConflict, workers, cost, engine } = flags;
   if (database !== undefined) {
     const create = flags["create-table"];
-    await prepareTable(database.sql, target, { create, numbered: format === "lines" });
+    await prepareTable(database.sql, target, { create, numbered: reading.format === "lines" });
   }
   await using pool = new HashPool({ workers, cost, engine });
   const counts = { done: 0, hashed: 0 };
@@ -82,9 +82,7 @@ async function work(
   const { account, failure } = await settled(runPipeline(
     (signal: AbortSignal) =>
       eachRow(readUsers(input.chunks(signal), {
-        format,
-        columns,
-        literal: false,
+        ...reading,
         onRows: (rows) => progress.noteRows(rows),
         onNote: (sentence) => progress.say(sentence),
       })),

@@ -61,6 +61,17 @@ hashTest("--create-table leaves a table alone that is there", async (context) =>
   assertEquals((await sql`select id from "we""ird Name"`).length, 1);
 });
 
+hashTest("renames columns, and finds the delimiter", async ({ sql, file, flags }) => {
+  const path = await file("users.csv", "Id;Pass Word;Street\n1;mellon;Bag End, 1\n2;NULL;Bree\n");
+  const { code, stdout } = await hash([
+    ...[path, ...flags, "--create-table", "--literal", "--password", "Pass Word"],
+    ...["--id", "id=Id", "--columns", "street=Street"],
+  ]);
+  assertEquals([code, account(stdout)], [0, { read: 2, saved: 2, hashed: 2 }]);
+  const rows = await sql`select id, street from users order by id`;
+  assertEquals(rows.map(({ id, street }) => [id, street]), [["1", "Bag End, 1"], ["2", "Bree"]]);
+});
+
 hashTest("--dry-run needs no database, and saves nothing", async ({ sql, file }) => {
   const path = await file("users.csv", csv([1, 2, "", 1]));
   const { code, stdout } = await hash([path, "--dry-run", "--json", "--cost", "4"]);
@@ -103,6 +114,8 @@ hashTest("refuses what cannot work, as a mistake in the flags", async ({ file, f
   await fails("plain lines have none", "a.txt", ...flags, "--columns", "a");
   await fails("with both --database-url and --data-dir", path, ...flags, "--data-dir", "x");
   await fails("--rejects names the input", path, ...flags, "--rejects", path);
+  await Deno.link(path, `${path}.link`);
+  await fails("--rejects names the input", path, ...flags, "--rejects", `${path}.link`);
   await fails("there is no flag '--tabel': did you mean '--table'?", path, "--tabel", "users");
   assertEquals((await linesIn(path)).length, 2);
 });

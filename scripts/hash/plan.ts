@@ -1,34 +1,26 @@
 import { choice, integer, type parseFlags, text, toggle } from "../cli/flags.ts";
-import { UsageError } from "../cli/run.ts";
 import {
   checkColumns,
-  columns,
   cost,
   CREATE_TABLE,
   DATA_DIR,
   engine,
   HELP,
-  REJECTS,
   requireDatabase,
   WORKERS,
 } from "../cli/shared_flags.ts";
-import { formatOf } from "../input/input.ts";
-import { type Format, FORMATS } from "../input/pages.ts";
-import type { InputColumns } from "../input/row.ts";
+import { INPUT_FLAGS, type InputPlan, planInput } from "../input/flags.ts";
 import type { OnConflict } from "../table/sinks.ts";
 import type { Target } from "../table/table.ts";
 
 const ON_CONFLICT: readonly OnConflict[] = ["skip", "update", "error"];
 
 export const FLAGS = {
-  format: choice("format of INPUT (default: from its name)", FORMATS, undefined),
+  ...INPUT_FLAGS,
   "database-url": text("URL", "PostgreSQL to save to, also DATABASE_URL"),
   "data-dir": DATA_DIR,
   table: text("TABLE", "table to save to", "users"),
-  id: text("COL", "id column, in the input and in the table", "id"),
-  password: text("COL", "password column of the input", "password"),
   "hash-column": text("COL", "column of the table for the hash", "hash"),
-  columns: columns("more columns to copy from the input to the table"),
   "create-table": CREATE_TABLE,
   "on-conflict": choice("what to do with a row whose id is in the table", ON_CONFLICT, "skip"),
   cost: cost(12),
@@ -39,7 +31,6 @@ export const FLAGS = {
     max: 1_000_000,
   }),
   engine: engine("what hashes"),
-  rejects: REJECTS,
   "dry-run": toggle("read and hash everything, save nothing"),
   json: toggle("print the result as JSON"),
   help: HELP,
@@ -50,9 +41,9 @@ export const USAGE =
 
 Usage: deno run -A scripts/hash.ts INPUT [flags]
 
-INPUT is a CSV file with a header, an NDJSON file, or plain lines: one password
-per line, the line number is its id. "-" reads the standard input; files whose
-names end in ".gz" are decompressed. Run it again to continue: rows that are in
+INPUT is a CSV file with a header, JSON, NDJSON, or plain lines: one password
+per line, the line number is its id. "-" reads the standard input; gzip is
+decompressed. Run it again to continue: rows that are in
 the table already are skipped before they are hashed.
 
 Exit code: 0 if every row was saved or skipped, 1 if not, 2 for wrong usage,
@@ -69,11 +60,8 @@ Least permissions, instead of -A:
   and --allow-run --allow-sys --allow-write for --data-dir`;
 
 /** What is to be done, as far as the command line tells. */
-export interface Plan {
-  readonly path: string;
-  readonly format: Format;
+export interface Plan extends InputPlan {
   readonly target: Target;
-  readonly columns: InputColumns;
 }
 
 /** The values of the flags. */
@@ -85,18 +73,10 @@ export type Values = ReturnType<typeof parseFlags<typeof FLAGS>>;
  * @throws {UsageError} If it cannot work.
  */
 export function makePlan(path: string | undefined, flags: Values): Plan {
-  const refuse = (why: string) => new UsageError(`Cannot run this ${why}`);
-  if (!path) throw refuse("without an INPUT: see --help");
-  const format = flags.format ?? formatOf(path);
-  const { table, id, password, columns: carried, "hash-column": hash } = flags;
-  if (format === "lines" && carried.length > 0) {
-    throw refuse("as --columns needs an input with columns, and plain lines have none");
-  }
-  if (carried.includes(password)) {
-    throw refuse("as --columns names the password, which would be saved in plain text");
-  }
-  checkColumns({ id, password });
+  const { table, "hash-column": hash } = flags;
+  const input = planInput(path, flags);
+  const { id, carried } = input.saved;
   checkColumns({ id, "hash-column": hash, columns: carried });
   if (!flags["dry-run"]) requireDatabase(flags);
-  return { path, format, target: { table, id, hash, carried }, columns: { id, password, carried } };
+  return { ...input, target: { table, id, hash, carried } };
 }

@@ -1,4 +1,7 @@
+import { fstat as fstatWithCallback } from "node:fs";
+import { stat } from "node:fs/promises";
 import { extname } from "node:path";
+import { promisify } from "node:util";
 import { ScriptError, UsageError } from "../cli/run.ts";
 
 /** Where rows are told of that cannot be used: their lines and reasons, and nothing else of them. */
@@ -65,14 +68,21 @@ export function openRejects(path: string): Rejects {
 }
 
 /**
- * Checks that the rejects would not overwrite the input.
+ * Checks that the rejects would not overwrite the input, under whatever name.
  *
  * @throws {UsageError} If they would.
  */
 export async function checkRejectsPath(rejects: string, input: string): Promise<void> {
-  const [a, b] = await Promise.all(
-    [rejects, input].map((path) => Deno.realPath(path).catch(() => undefined)),
-  );
-  if (a === undefined || a !== b) return;
+  const [a, b] = await Promise.all([
+    stat(rejects, { bigint: true }).catch(() => undefined),
+    (input === "-" ? fstat(0, { bigint: true }) : stat(input, { bigint: true })).catch(() =>
+      undefined
+    ),
+  ]);
+  if (a === undefined || b === undefined || !a.isFile() || a.dev !== b.dev || a.ino !== b.ino) {
+    return;
+  }
   throw new UsageError("Cannot run this as --rejects names the input, which would be overwritten");
 }
+
+const fstat = promisify(fstatWithCallback);

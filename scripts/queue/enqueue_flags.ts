@@ -1,9 +1,6 @@
-import { choice, type parseFlags, text, toggle } from "../cli/flags.ts";
-import { UsageError } from "../cli/run.ts";
-import { checkColumns, columns, HELP, REJECTS } from "../cli/shared_flags.ts";
-import { formatOf } from "../input/input.ts";
-import { type Format, FORMATS } from "../input/pages.ts";
-import type { InputColumns } from "../input/row.ts";
+import { type parseFlags, text, toggle } from "../cli/flags.ts";
+import { checkColumns, HELP } from "../cli/shared_flags.ts";
+import { INPUT_FLAGS, type InputPlan, planInput } from "../input/flags.ts";
 import { CREATE_STREAM, NATS_FLAGS, required, STREAM_FLAGS } from "./flags.ts";
 
 export const FLAGS = {
@@ -11,11 +8,7 @@ export const FLAGS = {
   "key-file": text("FILE", "key to encrypt the jobs with: 32 bytes in base64 or hex"),
   "create-stream": CREATE_STREAM,
   ...STREAM_FLAGS,
-  format: choice("format of INPUT (default: from its name)", FORMATS, undefined),
-  id: text("COL", "id column of the input", "id"),
-  password: text("COL", "password column of the input", "password"),
-  columns: columns("more columns to copy from the input"),
-  rejects: REJECTS,
+  ...INPUT_FLAGS,
   json: toggle("print the result as JSON"),
   help: HELP,
 };
@@ -46,12 +39,9 @@ Least permissions, instead of -A:
 export type Values = ReturnType<typeof parseFlags<typeof FLAGS>>;
 
 /** What is to be done, as far as the command line tells. */
-export interface Plan {
-  readonly path: string;
+export interface Plan extends InputPlan {
   readonly nats: string;
   readonly keyFile: string;
-  readonly format: Format;
-  readonly columns: InputColumns;
 }
 
 /**
@@ -60,22 +50,12 @@ export interface Plan {
  * @throws {UsageError} If it cannot work.
  */
 export function makePlan(path: string | undefined, flags: Values): Plan {
-  const refuse = (why: string) => new UsageError(`Cannot run this ${why}`);
-  if (!path) throw refuse("without an INPUT: see --help");
-  const format = flags.format ?? formatOf(path);
-  const { id, password, columns: carried } = flags;
-  if (format === "lines" && carried.length > 0) {
-    throw refuse("as --columns needs an input with columns, and plain lines have none");
-  }
-  if (carried.includes(password)) {
-    throw refuse("as --columns names the password, which would be saved in plain text");
-  }
-  checkColumns({ id, password, columns: carried });
+  const input = planInput(path, flags);
+  const { id, carried } = input.saved;
+  checkColumns({ id, columns: carried });
   return {
-    path,
-    format,
+    ...input,
     nats: required(flags.nats, "nats", "a NATS server"),
     keyFile: required(flags["key-file"], "key-file", "a key to encrypt the jobs with"),
-    columns: { id, password, carried },
   };
 }
