@@ -1,5 +1,5 @@
 import type { Sql } from "postgres";
-import { AsyncBatcher, type Batch, type BatchReport, UnsentError } from "../../batcher.ts";
+import { AsyncBatcher, type BatchReport, UnsentError } from "../../batcher.ts";
 import {
   postgresLookup,
   PostgresWriteError,
@@ -79,8 +79,15 @@ const ENDINGS: Record<RowOutcome, Ending> = {
 
 /** A table in PostgreSQL. */
 export function tableStore(sql: Sql, options: TableStoreOptions): Store {
-  const { target, retryFor, linger = LINGER, timeout, onBatch, onFind } = options;
-  const writer = rowSink(sql, options);
+  const { target, onConflict, retryFor, linger = LINGER, timeout, onBatch, onFind } = options;
+  const writer = postgresWriter(sql, {
+    table: target.table,
+    columns: [target.id, target.hash, ...target.carried],
+    conflict: onConflict === "error" ? undefined : {
+      target: [target.id],
+      action: onConflict === "skip" ? "ignore" : "update",
+    },
+  });
   const retry = { ...writer.defaults.retry, deadline: retryFor };
   const ids = new AsyncBatcher(postgresLookup(sql, { table: target.table, key: target.id }), {
     maxInFlight: 1,
@@ -142,53 +149,6 @@ export function dryStore(): Store {
     inFlight: 0,
     async [Symbol.asyncDispose]() {},
   };
-}
-
-/** Saves bursts of rows. */
-function rowSink(sql: Sql, { target, onConflict }: TableStoreOptions) {
-  const lookup = postgresLookup(sql, {
-    table: target.table,
-    key: target.id,
-    columns: [target.hash],
-  });
-  const writer = postgresWriter(sql, {
-    table: target.table,
-    columns: [target.id, target.hash, ...target.carried],
-    conflict: onConflict === "error" ? undefined : {
-      target: [target.id],
-      action: onConflict === "skip" ? "ignore" : "update",
-    } as const,
-  });
-
-  async function send(
-    rows: readonly Row[],
-    batch: Batch,
-  ): Promise<readonly (RowOutcome | Error)[]> {
-    const results = await writer.send(rows, batch);
-    return onConflict === "skip" && batch.attempt > 1 ? await claim(rows, results, batch) : results;
-  }
-
-  /**
-   * After an attempt that was never answered a row that is there may be our own. Its hash tells, as
-   * no two are alike.
-   */
-  async function claim(
-    rows: readonly Row[],
-    results: readonly (RowOutcome | Error)[],
-    batch: Batch,
-  ) {
-    const doubtful = [...results.keys()].filter((i) => results[i] === "skipped");
-    const found = await lookup.send(doubtful.map((i) => rows[i][target.id]), batch);
-    const outcomes = [...results];
-    for (const [j, i] of doubtful.entries()) {
-      const one = found?.[j];
-      if (one === undefined || one instanceof Error) continue;
-      if (one.row?.[target.hash] === rows[i][target.hash]) outcomes[i] = "inserted";
-    }
-    return outcomes;
-  }
-
-  return { send, defaults: writer.defaults };
 }
 
 /** Whether the server, or the check before it, refused this row and would take others. */
