@@ -1,26 +1,21 @@
 /**
- * {@linkcode postgresWriter}: batches into a table, through postgres.js.
+ * {@linkcode postgresWriter}: batches into a table, through postgres.js. {@linkcode postgresLookup}:
+ * which rows it has already.
  *
  * @module
  */
 import type { Sql } from "postgres";
 import type { AsyncBatcherOptions, Batch, Sink } from "./batcher.ts";
-import { copyMethod } from "./_internal/postgres/copy.ts";
 import { badValue, PostgresWriteError } from "./_internal/postgres/errors.ts";
-import {
-  type ConflictPlan,
-  type Method,
-  type RowOutcome,
-  rowsMethod,
-  unnestMethod,
-} from "./_internal/postgres/methods.ts";
 import { checkName, checkNames, RETRY } from "./_internal/postgres/options.ts";
 import { Plan } from "./_internal/postgres/plan.ts";
+import { type Cells, type RowOutcome, Saver } from "./_internal/postgres/saver.ts";
 import { postgresOptions } from "./_internal/postgres/socket.ts";
 import { readTable, type Table } from "./_internal/postgres/table.ts";
 import { describe } from "./_internal/shared/validate.ts";
 
 export { postgresOptions, PostgresWriteError };
+export type { RowOutcome };
 export {
   type ColumnDescription,
   describeTable,
@@ -32,57 +27,50 @@ export {
   postgresLookup,
   type PostgresLookupOptions,
 } from "./_internal/postgres/lookup.ts";
-export type { RowOutcome };
 
 /** A row: a value for each column. `null` is NULL; a missing column is an error. */
 export type Row = Record<string, unknown>;
 
-/** What to do with a row whose key is in the table already. */
-export interface Conflict {
-  /** The key: the columns of a unique constraint. None of them may be NULL in a row. */
-  target: readonly string[];
-  /** Whether the row in the table stays as it is or takes the values of the new one. */
+/**
+ * What happens to a row whose key is in the table already.
+ *
+ * @typeParam Column The names of the columns.
+ */
+export interface Conflict<Column extends string = string> {
+  /** The columns of a unique constraint: the key. A row may not have a NULL in it. */
+  target: readonly Column[];
+  /** Whether the row of the table stays as it is, or takes the values of the new one. */
   action: "ignore" | "update";
   /**
    * The columns to update.
    *
    * @default {all columns outside the target}
    */
-  update?: readonly string[];
+  update?: readonly Column[];
 }
 
-/** Options of {@linkcode postgresWriter}. */
-export interface PostgresWriterOptions {
-  /** `"table"`, found on the search path, or `"schema.table"`. Case matters. */
+/**
+ * Options of {@linkcode postgresWriter}.
+ *
+ * @typeParam T The type of the rows.
+ */
+export interface PostgresWriterOptions<T extends object = Row> {
+  /** `"table"`, looked up on the search path, or `"schema.table"`. Case counts. */
   table: string;
-  /** The columns to write. */
-  columns: readonly string[];
-  /** What to do with a row whose key is there already. Without it, such a row fails its batch. */
-  conflict?: Conflict;
-  /**
-   * How a batch is written.
-   *
-   * - `"unnest"`: one `INSERT … SELECT … FROM unnest(…)`, the same statement for every batch size.
-   *   All or nothing, and the fastest up to some thousands of rows.
-   * - `"rows"`: a single-row `INSERT` each, all at once. Each row stands alone and costs a
-   *   transaction of its own: slower by an order of magnitude.
-   * - `"copy"`: one `COPY`, on a reserved connection. All or nothing, without `conflict`. Worth
-   *   trying with tens of thousands of rows a batch, and with the options
-   *   `{ ...postgresOptions, fetch_types: true }`: without the first, each batch waits about 80 ms for
-   *   the network stack, and without the second, postgres.js cannot reserve a connection.
-   *
-   * @default {"unnest"}
-   */
-  method?: "unnest" | "rows" | "copy";
+  /** The columns to be written. */
+  columns: readonly (keyof T & string)[];
+  /** What happens to a row whose key is there already. Without it, such a row fails its batch. */
+  conflict?: Conflict<keyof T & string>;
 }
 
-/** A sink for an {@linkcode AsyncBatcher}: `new AsyncBatcher(writer)`. */
-export interface PostgresWriter extends Sink<Row, RowOutcome> {
+/**
+ * A sink for an {@linkcode AsyncBatcher}: `new AsyncBatcher(writer)`.
+ *
+ * @typeParam T The type of the rows.
+ */
+export interface PostgresWriter<T extends object = Row> extends Sink<T, RowOutcome> {
   /** Writes one batch. */
-  readonly send: (
-    items: readonly Row[],
-    batch: Batch,
-  ) => Promise<readonly (RowOutcome | Error)[]>;
+  readonly send: (items: readonly T[], batch: Batch) => Promise<readonly (RowOutcome | Error)[]>;
   /**
    * Options that suit it.
    *
@@ -94,11 +82,11 @@ export interface PostgresWriter extends Sink<Row, RowOutcome> {
   readonly defaults: Readonly<
     & Required<
       Pick<
-        AsyncBatcherOptions<Row>,
+        AsyncBatcherOptions<T>,
         "maxItems" | "maxInFlight" | "idempotent" | "retry" | "bisect"
       >
     >
-    & Pick<AsyncBatcherOptions<Row>, "orderingKey">
+    & Pick<AsyncBatcherOptions<T>, "orderingKey">
   >;
   /**
    * Reads the table's columns and types from the catalogue, once, and finds what could not work. The
@@ -111,15 +99,28 @@ export interface PostgresWriter extends Sink<Row, RowOutcome> {
 }
 
 /**
- * Makes a sink that writes batches of rows to a table.
+ * Makes a sink that writes batches of rows to a table: each with one statement, all or nothing, of
+ * one shape for every batch size.
  *
- * It uses your own postgres.js instance and opens no connection itself. Values are checked before
- * they reach the driver, and a row that cannot be written (a missing column, a NUL in a text, an
- * object for a number) rejects alone, with a {@linkcode PostgresWriteError}. Each item's result is
- * `"inserted"`, `"updated"` or `"skipped"`.
+ * It uses your own postgres.js instance and opens no connection itself, but those that ask the server
+ * to cancel a statement. Values are checked before they reach the driver, and a row that cannot be
+ * written (a missing column, a NUL in a text, an object for a number) rejects alone, as a
+ * {@linkcode PostgresWriteError}. Each item's result tells whether the row was `"inserted"`,
+ * `"updated"` or `"skipped"`.
  *
- * If rows of one batch have the same key, `"ignore"` keeps the first and `"update"` the last, and the
- * others are `"skipped"`. With the method `"rows"` they race.
+ * Where rows of one batch have the same key, `"ignore"` keeps the first and `"update"` the last, and
+ * the others are `"skipped"`.
+ *
+ * After an attempt that was never answered, a row that is there may be our own. It is `"inserted"`
+ * if it has the values that were written, in all columns, and was written while the program ran. So
+ * it is if another program has written the very same row meanwhile. A row that a trigger has changed
+ * is not recognised.
+ *
+ * A batch that is aborted, as by its timeout, settles once its statement is known to be over: the
+ * server is asked to cancel it, and after a second its connection is reset and its backend ended.
+ * With `"update"`, so does one whose connection breaks, as a newer row must not be overtaken. Where
+ * that is not known within two minutes, or the server is behind a pooler and does not answer, the
+ * error says `over: false`: the rows may be saved later.
  *
  * @example Usage
  * ```ts ignore
@@ -127,8 +128,13 @@ export interface PostgresWriter extends Sink<Row, RowOutcome> {
  * import { postgresOptions, postgresWriter } from "@burst/batcher/postgres";
  * import postgres from "postgres";
  *
+ * interface User {
+ *   id: number;
+ *   hash: string;
+ * }
+ *
  * const sql = postgres("postgres://localhost/shop", { ...postgresOptions });
- * const writer = postgresWriter(sql, {
+ * const writer = postgresWriter<User>(sql, {
  *   table: "users",
  *   columns: ["id", "hash"],
  *   conflict: { target: ["id"], action: "ignore" },
@@ -137,59 +143,35 @@ export interface PostgresWriter extends Sink<Row, RowOutcome> {
  * const outcome = await batcher.add({ id: 1, hash: "…" }); // "inserted"
  * ```
  *
+ * @typeParam T The type of the rows.
  * @param sql The postgres.js instance.
  * @param options The options.
  * @returns The sink.
  * @throws {TypeError} If an option is missing, or two of them contradict each other.
  */
-export function postgresWriter(sql: Sql, options: PostgresWriterOptions): PostgresWriter {
-  const { table, columns, conflict, method = "unnest" } = options;
+export function postgresWriter<T extends object = Row>(
+  sql: Sql,
+  options: PostgresWriterOptions<NoInfer<T>>,
+): PostgresWriter<T> {
   checkOptions(options);
-  if (method === "copy" && sql.options.fetch_types === false) {
-    throw new TypeError(
-      `Cannot create a writer as the method "copy" reserves connections, which postgres.js cannot open with 'fetch_types: false'`,
-    );
-  }
-  const target = conflict?.target ?? [];
-  const update = conflict?.action === "update"
-    ? conflict.update ?? columns.filter((name) => !target.includes(name))
-    : undefined;
-  async function read(): Promise<{ table: Table; save: Method }> {
-    const found = await readTable(sql, { table, columns, target, purpose: "save rows" });
-    const byName = (name: string) => found.columns[columns.indexOf(name)];
-    const onConflict: ConflictPlan | undefined = conflict && { update: update?.map(byName) };
-    switch (method) {
-      case "unnest":
-        return { table: found, save: unnestMethod(sql, found, onConflict) };
-      case "rows":
-        return { table: found, save: rowsMethod(sql, found, onConflict) };
-      case "copy":
-        return { table: found, save: copyMethod(sql, found) };
-    }
-  }
-
-  const plan = new Plan(read);
+  const { table, columns, conflict } = options;
+  const target: readonly string[] = conflict?.target ?? [];
+  const update = conflict?.action === "update" ? updatedColumns(columns, conflict) : undefined;
+  const plan = new Plan(async (signal) => {
+    const found = await readTable(sql, { table, columns, target, purpose: "save rows", signal });
+    const byName = (name: string) => found.columns[columns.findIndex((one) => one === name)];
+    return new Saver(sql, found, conflict && { update: update?.map(byName) });
+  });
 
   async function send(
-    items: readonly Row[],
+    items: readonly T[],
     batch: Batch,
   ): Promise<readonly (RowOutcome | Error)[]> {
-    const { table, save } = await plan.get();
+    const saver = await plan.get(batch.signal);
     const results: (RowOutcome | Error)[] = new Array(items.length);
-    const cells: (string | null)[][] = table.columns.map(() => []);
-    const sent: number[] = [];
-    for (let i = 0; i < items.length; i++) {
-      try {
-        const values = encodeRow(table, items[i]);
-        for (let j = 0; j < values.length; j++) cells[j].push(values[j]);
-        sent.push(i);
-      } catch (error) {
-        if (!(error instanceof PostgresWriteError)) throw error;
-        results[i] = error;
-      }
-    }
+    const { cells, sent } = encodeRows(saver.table, items, results);
     if (sent.length === 0) return results;
-    const outcomes = await save(cells, batch.signal).catch((error) => {
+    const outcomes = await saver.save(cells, batch).catch((error) => {
       plan.reconsider(error);
       throw error;
     });
@@ -200,20 +182,48 @@ export function postgresWriter(sql: Sql, options: PostgresWriterOptions): Postgr
   return {
     send,
     defaults: {
-      maxItems: method === "copy" ? 5_000 : 500,
+      maxItems: 500,
       maxInFlight: 4,
       idempotent: conflict !== undefined,
       retry: RETRY,
       bisect: true,
-      orderingKey: update && ((row: Row) => orderingKey(row, target)),
+      orderingKey: update && ((row: T) => orderingKey(row as Row, target)),
     },
     check: async () => void await plan.get(),
   };
 }
 
+function updatedColumns<Column extends string>(
+  columns: readonly Column[],
+  { target, update }: Conflict<Column>,
+): readonly Column[] {
+  return update ?? columns.filter((name) => !target.includes(name));
+}
+
 /** Two ways to write a key, as 7 and 07, are two keys here: which of them wins is left open. */
 function orderingKey(row: Row, target: readonly string[]): string {
   return target.map((name) => String(row?.[name])).join("\0");
+}
+
+/** The rows as text, and where each of them was; what cannot be written becomes a result. */
+function encodeRows(
+  table: Table,
+  rows: readonly object[],
+  results: (RowOutcome | Error)[],
+): { cells: Cells; sent: readonly number[] } {
+  const cells: (string | null)[][] = table.columns.map(() => []);
+  const sent: number[] = [];
+  for (let i = 0; i < rows.length; i++) {
+    try {
+      const values = encodeRow(table, rows[i] as Row);
+      for (let j = 0; j < values.length; j++) cells[j].push(values[j]);
+      sent.push(i);
+    } catch (error) {
+      if (!(error instanceof PostgresWriteError)) throw error;
+      results[i] = error;
+    }
+  }
+  return { cells, sent };
 }
 
 function encodeRow({ columns, target }: Table, row: Row): (string | null)[] {
@@ -236,29 +246,29 @@ function encodeRow({ columns, target }: Table, row: Row): (string | null)[] {
 }
 
 function checkOptions(
-  { table, columns, conflict, method = "unnest" }: PostgresWriterOptions,
+  { table, columns, conflict }: {
+    readonly table: string;
+    readonly columns: readonly string[];
+    readonly conflict?: Conflict;
+  },
 ): void {
+  const intent = "create a writer";
   const refuse = (why: string): never => {
-    throw new TypeError(`Cannot create a writer as ${why}`);
+    throw new TypeError(`Cannot ${intent} as ${why}`);
   };
-  checkName("create a writer", "table", table);
-  checkNames("create a writer", "columns", columns);
-  if (!["unnest", "rows", "copy"].includes(method)) {
-    refuse(
-      `'method' must be "unnest", "rows" or "copy": current value is ${JSON.stringify(method)}`,
-    );
-  }
+  checkName(intent, "table", table);
+  checkNames(intent, "columns", columns);
   if (conflict === undefined) return;
-  if (method === "copy") refuse(`the method "copy" knows no conflicts: use "unnest"`);
-  checkNames("create a writer", "conflict.target", conflict.target);
-  const { target, action, update = columns.filter((name) => !target.includes(name)) } = conflict;
+  checkNames(intent, "conflict.target", conflict.target);
+  const { target, action } = conflict;
   if (action !== "ignore" && action !== "update") {
     refuse(
       `'conflict.action' must be "ignore" or "update": current value is ${JSON.stringify(action)}`,
     );
   }
-  if (action === "update") checkNames("create a writer", "conflict.update", update);
-  for (const name of [...target, ...(action === "update" ? update : [])]) {
+  const update = action === "update" ? updatedColumns(columns, conflict) : [];
+  if (action === "update") checkNames(intent, "conflict.update", update);
+  for (const name of [...target, ...update]) {
     if (!columns.includes(name)) refuse(`'columns' lacks '${name}', which 'conflict' names`);
   }
 }

@@ -52,9 +52,6 @@ export function databaseTest(
   Deno.test({ ...needing(name, ...needs), fn: () => withSchema(fn) });
 }
 
-/** All methods of {@linkcode postgresWriter}. */
-export const METHODS = ["unnest", "rows", "copy"] as const;
-
 /** Saves rows, and tells of each what its promise settled with. */
 export async function save(
   sql: postgres.Sql,

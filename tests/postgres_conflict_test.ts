@@ -4,46 +4,38 @@ import { type PostgresWriteError, postgresWriter } from "../postgres.ts";
 import { databaseTest, save } from "./_database.ts";
 
 databaseTest("postgresWriter() with conflict 'ignore' keeps the row that is there", async (sql) => {
-  for (const method of ["unnest", "rows"] as const) {
-    await sql`drop table if exists users`;
-    await sql`create table users (id int primary key, hash text)`;
-    await sql`insert into users values (2, 'old')`;
-    const rows = [{ id: 1, hash: "new" }, { id: 2, hash: "new" }, { id: 3, hash: "new" }];
-    const outcomes = await save(sql, rows, {
-      table: "users",
-      columns: ["id", "hash"],
-      conflict: { target: ["id"], action: "ignore" },
-      method,
-    });
-    assertEquals(outcomes, ["inserted", "skipped", "inserted"]);
-    assertEquals([...await sql`select * from users order by id`], [
-      { id: 1, hash: "new" },
-      { id: 2, hash: "old" },
-      { id: 3, hash: "new" },
-    ]);
-  }
+  await sql`create table users (id int primary key, hash text)`;
+  await sql`insert into users values (2, 'old')`;
+  const rows = [{ id: 1, hash: "new" }, { id: 2, hash: "new" }, { id: 3, hash: "new" }];
+  const outcomes = await save(sql, rows, {
+    table: "users",
+    columns: ["id", "hash"],
+    conflict: { target: ["id"], action: "ignore" },
+  });
+  assertEquals(outcomes, ["inserted", "skipped", "inserted"]);
+  assertEquals([...await sql`select * from users order by id`], [
+    { id: 1, hash: "new" },
+    { id: 2, hash: "old" },
+    { id: 3, hash: "new" },
+  ]);
 });
 
 databaseTest(
   "postgresWriter() with conflict 'update' updates the row that is there",
   async (sql) => {
-    for (const method of ["unnest", "rows"] as const) {
-      await sql`drop table if exists users`;
-      await sql`create table users (id int primary key, hash text, name text)`;
-      await sql`insert into users values (2, 'old', 'old')`;
-      const rows = [{ id: 2, hash: "new", name: "new" }, { id: 1, hash: "new", name: "new" }];
-      const outcomes = await save(sql, rows, {
-        table: "users",
-        columns: ["id", "hash", "name"],
-        conflict: { target: ["id"], action: "update", update: ["hash"] },
-        method,
-      });
-      assertEquals(outcomes, ["updated", "inserted"]);
-      assertEquals([...await sql`select * from users order by id`], [
-        { id: 1, hash: "new", name: "new" },
-        { id: 2, hash: "new", name: "old" },
-      ]);
-    }
+    await sql`create table users (id int primary key, hash text, name text)`;
+    await sql`insert into users values (2, 'old', 'old')`;
+    const rows = [{ id: 2, hash: "new", name: "new" }, { id: 1, hash: "new", name: "new" }];
+    const outcomes = await save(sql, rows, {
+      table: "users",
+      columns: ["id", "hash", "name"],
+      conflict: { target: ["id"], action: "update", update: ["hash"] },
+    });
+    assertEquals(outcomes, ["updated", "inserted"]);
+    assertEquals([...await sql`select * from users order by id`], [
+      { id: 1, hash: "new", name: "new" },
+      { id: 2, hash: "new", name: "old" },
+    ]);
   },
 );
 
@@ -93,16 +85,12 @@ databaseTest("postgresWriter() tells inserted from updated in a partitioned tabl
   await sql`create table parts_a partition of parts for values from (0) to (10)`;
   await sql`create table parts_b partition of parts for values from (10) to (20)`;
   await sql`insert into parts values (1, 'old')`;
-  for (const method of ["unnest", "rows"] as const) {
-    await sql`delete from parts where id = 11`;
-    const outcomes = await save(sql, [{ id: 1, v: "new" }, { id: 11, v: "new" }], {
-      table: "parts",
-      columns: ["id", "v"],
-      conflict: { target: ["id"], action: "update" },
-      method,
-    });
-    assertEquals(outcomes, ["updated", "inserted"]);
-  }
+  const outcomes = await save(sql, [{ id: 1, v: "new" }, { id: 11, v: "new" }], {
+    table: "parts",
+    columns: ["id", "v"],
+    conflict: { target: ["id"], action: "update" },
+  });
+  assertEquals(outcomes, ["updated", "inserted"]);
 });
 
 databaseTest("postgresWriter() refuses a null in the key of a conflict", async (sql) => {

@@ -6,7 +6,7 @@ import {
   type PostgresWriterOptions,
   type Row,
 } from "../postgres.ts";
-import { databaseTest, METHODS, save } from "./_database.ts";
+import { databaseTest, save } from "./_database.ts";
 import { rejection } from "./_helpers.ts";
 
 databaseTest("postgresWriter() rejects only the rows that cannot be written", async (sql) => {
@@ -46,25 +46,22 @@ databaseTest("postgresWriter() rejects only the rows that cannot be written", as
     ],
   ];
   const rows = [good, ...bad.map(([row]) => row), null, "row", good] as Row[];
-  for (const method of METHODS) {
-    await sql`truncate things`;
-    const outcomes = await save(sql, rows, { table: "things", columns: Object.keys(good), method });
-    assertEquals([outcomes[0], outcomes.at(-1)], ["inserted", "inserted"]);
-    for (const [i, [, code, message]] of bad.entries()) {
-      const error = outcomes[i + 1];
-      assertInstanceOf(error, PostgresWriteError, message);
-      assertEquals([error.code, error.message], [code, `Cannot save a row as ${message}`]);
-      assertEquals([error.outcome, error.retryable], ["failed", false]);
-    }
-    assertEquals(
-      outcomes.slice(-3, -1).map((error) => (error as Error).message),
-      [
-        "Cannot save a row as it must be an object: it is null",
-        "Cannot save a row as it must be an object: it is a string",
-      ],
-    );
-    assertEquals((await sql`select count(*)::int from things`)[0].count, 2);
+  const outcomes = await save(sql, rows, { table: "things", columns: Object.keys(good) });
+  assertEquals([outcomes[0], outcomes.at(-1)], ["inserted", "inserted"]);
+  for (const [i, [, code, message]] of bad.entries()) {
+    const error = outcomes[i + 1];
+    assertInstanceOf(error, PostgresWriteError, message);
+    assertEquals([error.code, error.message], [code, `Cannot save a row as ${message}`]);
+    assertEquals([error.outcome, error.retryable], ["failed", false]);
   }
+  assertEquals(
+    outcomes.slice(-3, -1).map((error) => (error as Error).message),
+    [
+      "Cannot save a row as it must be an object: it is null",
+      "Cannot save a row as it must be an object: it is a string",
+    ],
+  );
+  assertEquals((await sql`select count(*)::int from things`)[0].count, 2);
 });
 
 databaseTest(
@@ -149,53 +146,30 @@ databaseTest("postgresWriter() shows the server's error without the values", asy
     [{ id: 2, hash: "$2b$", code: "SECRET" }, "22P02", "uuid"],
     [{ id: "SECRET", hash: "$2b$", code: null }, "22P02", "integer"],
   ];
-  for (const method of METHODS) {
-    for (const [row, code, about] of cases) {
-      const [error] = await save(sql, [row], {
-        table: "users",
-        columns: ["id", "hash", "code"],
-        method,
-      });
-      assertInstanceOf(error, PostgresWriteError);
-      assertEquals(error.code, code);
-      const shown = Deno.inspect(error, { showHidden: true, depth: 9 }) + JSON.stringify(error);
-      assert(!shown.includes("SECRET"), `${method}: ${shown}`);
-      assert(error.message.includes(about), error.message);
-    }
+  for (const [row, code, about] of cases) {
+    const [error] = await save(sql, [row], {
+      table: "users",
+      columns: ["id", "hash", "code"],
+    });
+    assertInstanceOf(error, PostgresWriteError);
+    assertEquals(error.code, code);
+    const shown = Deno.inspect(error, { showHidden: true, depth: 9 }) + JSON.stringify(error);
+    assert(!shown.includes("SECRET"), shown);
+    assert(error.message.includes(about), error.message);
   }
 });
 
 databaseTest(
-  "postgresWriter() alone rejects a batch with the server's error and saves none of it, or each row for itself",
+  "postgresWriter() alone rejects a batch with the server's error and saves none of it",
   async (sql) => {
     await sql`create table users (id int primary key)`;
     const rows = [1, 2, 2, 3].map((id) => ({ id }));
-    for (const method of METHODS) {
-      await sql`truncate users`;
-      const outcomes = await save(sql, rows, { table: "users", columns: ["id"], method }, false);
-      const codes = outcomes.map((outcome) =>
-        outcome instanceof PostgresWriteError ? outcome.code : outcome
-      );
-      const [{ count }] = await sql`select count(*)::int from users`;
-      if (method === "rows") {
-        assertEquals([codes.filter((code) => code === "23505").length, count], [1, 3]);
-      } else assertEquals([codes, count], [Array(4).fill("23505"), 0]);
-    }
-  },
-);
-
-databaseTest(
-  "postgresWriter() leaves the connections as good as new after a COPY that failed",
-  async (sql) => {
-    await sql`create table users (id int primary key)`;
-    const options: PostgresWriterOptions = { table: "users", columns: ["id"], method: "copy" };
-    for (let i = 0; i < 10; i++) {
-      const [error] = await save(sql, [{ id: i === 0 ? "x" : 1 }, { id: 1 }], options, false);
-      assertInstanceOf(error, PostgresWriteError);
-    }
-    assertEquals(await save(sql, [{ id: 1 }], options), ["inserted"]);
-    const found = await Promise.all(Array.from({ length: 8 }, () => sql`select id from users`));
-    assertEquals(found.map(([{ id }]) => id), Array(8).fill(1));
+    const outcomes = await save(sql, rows, { table: "users", columns: ["id"] }, false);
+    const codes = outcomes.map((outcome) =>
+      outcome instanceof PostgresWriteError ? outcome.code : outcome
+    );
+    assertEquals(codes, Array(4).fill("23505"));
+    assertEquals((await sql`select from users`).count, 0);
   },
 );
 
@@ -209,10 +183,6 @@ databaseTest(
     const options = { table: "users", columns: ["id"] };
     const [error] = await save(sql, [{ id: 1 }, { id: 2 }], options);
     assertEquals((error as { outcome: string }).outcome, "unknown");
-    assertEquals(await save(sql, [{ id: 1 }, { id: 2 }], { ...options, method: "rows" }), [
-      "inserted",
-      "skipped",
-    ]);
   },
 );
 
@@ -223,14 +193,6 @@ Deno.test("postgresWriter() refuses options that contradict each other", () => {
     [{ table: "", columns }, "'table' must be a name"],
     [{ table: "users", columns: [] }, "'columns' must be different names"],
     [{ table: "users", columns: ["id", "id"] }, "'columns' must be different names"],
-    [
-      { table: "users", columns, method: "insert" },
-      `'method' must be "unnest", "rows" or "copy": current value is "insert"`,
-    ],
-    [
-      { table: "users", columns, method: "copy", conflict: { target: ["id"], action: "ignore" } },
-      `the method "copy" knows no conflicts: use "unnest"`,
-    ],
     [
       { table: "users", columns, conflict: { target: ["key"], action: "ignore" } },
       "'columns' lacks 'key', which 'conflict' names",

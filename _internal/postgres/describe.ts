@@ -1,5 +1,6 @@
 import type { Sql } from "postgres";
-import { PostgresWriteError, withoutValues } from "./errors.ts";
+import { ask, cellOf } from "./ask.ts";
+import { PostgresWriteError } from "./errors.ts";
 import { readCatalogue } from "./table.ts";
 
 /** What {@linkcode describeTable} finds. */
@@ -45,9 +46,7 @@ export interface ColumnDescription {
  *   reached.
  */
 export async function describeTable(sql: Sql, table: string): Promise<TableDescription> {
-  const { columns } = await readCatalogue(sql, table, "describe a table").catch((error) => {
-    throw withoutValues(error, { sent: false });
-  });
+  const { columns } = await readCatalogue(sql, table, { intent: "describe a table" });
   return {
     columns: columns.map(({ name, required, value: { name: type } }) => ({
       name,
@@ -60,15 +59,14 @@ export async function describeTable(sql: Sql, table: string): Promise<TableDescr
 
 async function keeps(sql: Sql, type: string, text: string): Promise<boolean> {
   try {
-    const [row] = await sql.unsafe(
-      `select (($1::text::${type})::text = $1::text)::text`,
-      [text],
-    ).raw() as unknown as Uint8Array[][];
-    return new TextDecoder().decode(row[0]) === "true";
+    const answer = await ask(sql, `select (($1::text::${type})::text = $1::text)::text`, {
+      intent: "check a value",
+      parameters: [text],
+    });
+    return cellOf(answer) === "true";
   } catch (error) {
-    const safe = withoutValues(error, { sent: false });
     // It is no such value, or a constraint of its domain refuses it.
-    if (safe instanceof PostgresWriteError && /^(22|23|42)/.test(safe.code)) return false;
-    throw safe;
+    if (error instanceof PostgresWriteError && /^(22|23|42)/.test(error.code)) return false;
+    throw error;
   }
 }

@@ -121,6 +121,7 @@ const MEANINGS: readonly {
 /** What does not follow from the code of an error. */
 interface WriteErrorOptions {
   readonly sent?: boolean;
+  readonly over?: boolean;
   readonly bisectable?: boolean;
 }
 
@@ -152,6 +153,11 @@ export class PostgresWriteError extends OutcomeError {
   declare readonly retryable: boolean;
   /** Whether it is about single rows, so that the others of the batch may be saved without them. */
   declare readonly bisectable: boolean;
+  /**
+   * Whether the statement is known to have ended. Where it is not, the rows may still be saved after
+   * this error.
+   */
+  readonly over: boolean;
   /** As the server sent it: ERROR or FATAL. */
   declare readonly severity?: string;
   /** The schema that the error is about. */
@@ -168,8 +174,8 @@ export class PostgresWriteError extends OutcomeError {
    *
    * @param code The SQLSTATE or the driver's code.
    * @param message What could not be done, and why.
-   * @param options `sent: false` where the rows are known not to have been sent, and `bisectable`
-   * where it does not follow from the code.
+   * @param options `sent: false` where the rows are known not to have been sent, `over: false` where
+   * the statement may go on, and `bisectable` where it does not follow from the code.
    */
   constructor(code: string, message: string, options: WriteErrorOptions = {}) {
     const meaning = entryOf(code)?.meaning ?? REFUSED;
@@ -177,6 +183,7 @@ export class PostgresWriteError extends OutcomeError {
     super(options.sent === false ? "failed" : meaning.outcome, message, { ...meaning, bisectable });
     this.name = "PostgresWriteError";
     this.code = code;
+    this.over = options.over ?? true;
   }
 }
 

@@ -1,9 +1,10 @@
 import type { Sql } from "postgres";
 import type { AsyncBatcherOptions, Batch, Sink } from "../../batcher.ts";
+import { cellOf } from "./ask.ts";
 import { badValue, PostgresWriteError } from "./errors.ts";
-import { decode, run } from "./methods.ts";
 import { checkName, checkNames, RETRY } from "./options.ts";
 import { Plan } from "./plan.ts";
+import { run } from "./run.ts";
 import { type Column, readTable, type Table } from "./table.ts";
 
 /** Options of {@linkcode postgresLookup}. */
@@ -30,7 +31,12 @@ export interface Found<Name extends string = never> {
 
 /** A sink for an {@linkcode AsyncBatcher}: `new AsyncBatcher(lookup)`. */
 export interface PostgresLookup<Name extends string = never> extends Sink<unknown, Found<Name>> {
-  /** Options that suit it: temporary failures are retried for two minutes. */
+  /** Looks up one batch. */
+  readonly send: (
+    keys: readonly unknown[],
+    batch: Batch,
+  ) => Promise<readonly (Found<Name> | Error)[]>;
+  /** Options that suit it: what may pass is tried again for two minutes. */
   readonly defaults: Readonly<
     Required<Pick<AsyncBatcherOptions<unknown>, "maxItems" | "idempotent" | "retry" | "bisect">>
   >;
@@ -78,32 +84,24 @@ export function postgresLookup<const Name extends string = never>(
   checkName(intent, "table", table);
   checkName(intent, "key", key);
   if (columns.length > 0) checkNames(intent, "columns", columns);
-  const plan = new Plan(async () => {
+  const plan = new Plan(async (signal) => {
     const names = [...new Set([key, ...columns])];
     const found = await readTable(sql, {
       table,
       columns: names,
       target: [key],
       purpose: "look up keys",
+      signal,
     });
     const shown = columns.map((name) => found.columns[names.indexOf(name)]);
     return { key: found.columns[0], statement: lookupStatement(found, shown) };
   });
 
-  async function ask(written: readonly string[], signal: AbortSignal): Promise<Answer[]> {
-    const { statement } = await plan.get();
-    const result = await run(sql, statement, [`[${written}]`], signal).catch((error) => {
-      plan.reconsider(error);
-      throw error;
-    });
-    return JSON.parse(decode(result[0]));
-  }
-
   async function send(
     keys: readonly unknown[],
     batch: Batch,
   ): Promise<readonly (Found<Name> | Error)[]> {
-    const column = (await plan.get()).key;
+    const { key: column, statement } = await plan.get(batch.signal);
     const results: (Found<Name> | Error)[] = new Array(keys.length);
     const written: string[] = [];
     const asked: number[] = [];
@@ -117,7 +115,15 @@ export function postgresLookup<const Name extends string = never>(
       }
     }
     if (asked.length === 0) return results;
-    const answers = await ask(written, batch.signal);
+    const answer = await run(sql, statement, {
+      parameters: [`[${written}]`],
+      signal: batch.signal,
+      reads: true,
+    }).catch((error) => {
+      plan.reconsider(error);
+      throw error;
+    });
+    const answers: KeyAnswer[] = JSON.parse(cellOf(answer));
     for (let j = 0; j < asked.length; j++) {
       const { key, row } = answers[j];
       results[asked[j]] = { key, row: row === null ? undefined : named(columns, row) };
@@ -133,7 +139,7 @@ export function postgresLookup<const Name extends string = never>(
 }
 
 /** What the statement says of each key. */
-interface Answer {
+interface KeyAnswer {
   readonly key: string;
   readonly row: readonly (string | null)[] | null;
 }

@@ -83,16 +83,16 @@ function openSocket(options: ConnectOptions): Socket {
  *
  * - `socket`: a connection that a firewall has dropped, or whose server hangs, looks healthy from this
  *   side for a quarter of an hour, and the driver cannot close it: it stays in the pool, and every
- *   statement sent down it is lost. With this option, `postgresWriter` resets such connections a
- *   second after a batch has exceeded its `timeout`: every connection of the instance that has been
- *   silent since then and for the last three quarters of that time. So give statements that take
- *   longer than half of `timeout` an instance of their own.
- *   Small packets leave at once (`TCP_NODELAY`), which makes COPY fast.
- * - `backoff`: it waits at most 1 s between two attempts to connect. By default, all connections of
- *   a pool wait 10 to 20 s after one restart of the server.
+ *   statement that goes down it is lost. With this, `postgresWriter` resets it a second after a batch
+ *   has run into its `timeout`: every connection of the instance on which nothing has come since,
+ *   nor in the last three quarters of that time. So give statements that take longer than half of
+ *   `timeout` an instance of their own.
+ *   Small packets leave at once (`TCP_NODELAY`).
+ * - `backoff`: at most 1 s between two attempts to connect. By default, all connections of a pool
+ *   wait 10 to 20 s after one restart of the server.
  * - `fetch_types: false`: otherwise a connection that breaks while the driver asks for the types ends
  *   the program with an unhandled rejection. (`postgresWriter` does not need them; JavaScript arrays
- *   as parameters of your own statements do, and so does the method `"copy"`.)
+ *   as parameters of your own statements do.)
  *
  * @example Usage
  * ```ts

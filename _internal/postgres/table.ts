@@ -1,4 +1,5 @@
 import type { Sql } from "postgres";
+import { ask, cellOf } from "./ask.ts";
 import { PostgresWriteError, type Purpose } from "./errors.ts";
 import { type Encode, encoderFor, type ValueType } from "./text.ts";
 
@@ -21,8 +22,9 @@ export interface Column {
 export interface Table {
   /** With its schema, quoted by the server. */
   readonly quoted: string;
-  /** Whether it is an ordinary table: neither partitioned, nor a view, nor foreign. */
-  readonly plain: boolean;
+  readonly kind: "table" | "partitioned table" | "view" | "foreign table";
+  /** The first transaction that had not begun when the table was looked up. */
+  readonly since: string;
   /** In the order asked for. */
   readonly columns: readonly Column[];
   /** The columns of the conflict target. */
@@ -45,7 +47,8 @@ export interface CatalogueColumn {
 /** A table as the catalogue has it. */
 export interface CatalogueTable {
   readonly quoted: string;
-  readonly kind: string;
+  readonly kind: Table["kind"];
+  readonly since: string;
   readonly columns: readonly CatalogueColumn[];
   readonly uniqueKeys: readonly (readonly string[])[] | null;
 }
@@ -54,7 +57,9 @@ export interface CatalogueTable {
 const CATALOGUE = `
 select json_build_object(
   'quoted', quote_ident(n.nspname) || '.' || quote_ident(c.relname),
-  'kind', c.relkind,
+  'kind', case c.relkind when 'r' then 'table' when 'p' then 'partitioned table'
+    when 'v' then 'view' else 'foreign table' end,
+  'since', (txid_snapshot_xmax(txid_current_snapshot()) % 4294967296)::text,
   'columns', (
     select json_agg(json_build_object(
       'name', a.attname,
@@ -101,15 +106,16 @@ where c.relname = $2 and c.relkind in ('r', 'p', 'v', 'f')
 /** Reads from the catalogue what the statements need, and refuses what they could not do. */
 export async function readTable(
   sql: Sql,
-  { table, columns, target, purpose }: {
+  { table, columns, target, purpose, signal }: {
     table: string;
     columns: readonly string[];
     /** The columns of a unique key, among the others; may be empty. */
     target: readonly string[];
     purpose: Purpose;
+    signal: AbortSignal;
   },
 ): Promise<Table> {
-  const catalogue = await readCatalogue(sql, table, purpose);
+  const catalogue = await readCatalogue(sql, table, { intent: purpose, signal });
   const found = columns.map((name) => {
     const column = findColumn(catalogue, name, { table, purpose });
     const { quoted, type, keyType, value, readOnly } = column;
@@ -124,7 +130,8 @@ export async function readTable(
   if (target.length > 0) checkTarget(catalogue, target, { table, purpose });
   return {
     quoted: catalogue.quoted,
-    plain: catalogue.kind === "r",
+    kind: catalogue.kind,
+    since: catalogue.since,
     columns: found,
     target: target.map((name) => found[columns.indexOf(name)]),
   };
@@ -134,11 +141,11 @@ export async function readTable(
 export async function readCatalogue(
   sql: Sql,
   table: string,
-  intent: string,
+  { intent, signal }: { intent: string; signal?: AbortSignal },
 ): Promise<CatalogueTable> {
   const [schema, name] = splitName(table);
-  const [row] = await sql.unsafe(CATALOGUE, [schema, name]).raw();
-  if (row !== undefined) return JSON.parse(new TextDecoder().decode(row[0]));
+  const answer = await ask(sql, CATALOGUE, { intent, parameters: [schema, name], signal });
+  if (answer.length > 0) return JSON.parse(cellOf(answer));
   throw new PostgresWriteError(
     "42P01",
     `Cannot ${intent} as there is no table '${table}'${schema === "" ? " on the search path" : ""}`,
@@ -172,7 +179,7 @@ function checkTarget(
   { table, purpose }: { table: string; purpose: Purpose },
 ): void {
   // A view passes the conflict on to its table, whose keys are not looked up here.
-  if (kind === "v") return;
+  if (kind === "view") return;
   const wanted = [...target].sort().join("\0");
   if (uniqueKeys?.some((key) => [...key].sort().join("\0") === wanted)) return;
   throw new PostgresWriteError(

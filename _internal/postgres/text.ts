@@ -156,20 +156,6 @@ export function textArray(values: readonly (string | null)[]): string {
   return text + "}";
 }
 
-const COPY_ESCAPES: Record<string, string> = {
-  "\\": "\\\\",
-  "\n": "\\n",
-  "\r": "\\r",
-  "\t": "\\t",
-};
-
-/** A row of encoded values as a line of COPY's text format. */
-export function copyLine(values: readonly (string | null)[]): string {
-  return values.map((text) =>
-    text === null ? "\\N" : text.replace(/[\\\n\r\t]/g, (character) => COPY_ESCAPES[character])
-  ).join("\t") + "\n";
-}
-
 function kind(value: unknown): string {
   if (value instanceof Date) return "a Date";
   if (Array.isArray(value)) return "an array";

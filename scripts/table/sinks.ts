@@ -1,5 +1,5 @@
 import type { Sql } from "postgres";
-import type { Batch, BatchReport, Sink } from "../../batcher.ts";
+import type { BatchReport, Sink } from "../../batcher.ts";
 import type { Existing } from "../../pipeline.ts";
 import { postgresLookup, postgresWriter, type Row, type RowOutcome } from "../../postgres.ts";
 import type { Target } from "./table.ts";
@@ -42,7 +42,14 @@ export function tableSinks(
   target: Target,
   { onConflict, retryFor, linger = LINGER, timeout, onSave, onLookup }: TableSinksOptions,
 ): { sink: Sink<Row, RowOutcome>; lookup: Sink<unknown, Existing> } {
-  const writer = truthfulWriter(sql, target, onConflict);
+  const writer = postgresWriter(sql, {
+    table: target.table,
+    columns: [target.id, target.hash, ...target.carried],
+    conflict: onConflict === "error" ? undefined : {
+      target: [target.id],
+      action: onConflict === "skip" ? "ignore" : "update",
+    },
+  });
   const lookup = postgresLookup(sql, { table: target.table, key: target.id });
   const retry = { ...lookup.defaults.retry, deadline: retryFor };
   return {
@@ -55,50 +62,4 @@ export function tableSinks(
       defaults: { ...lookup.defaults, maxInFlight: 1, timeout, retry, onBatch: onLookup },
     },
   };
-}
-
-function truthfulWriter(sql: Sql, target: Target, onConflict: OnConflict): Sink<Row, RowOutcome> {
-  const lookup = postgresLookup(sql, {
-    table: target.table,
-    key: target.id,
-    columns: [target.hash],
-  });
-  const writer = postgresWriter(sql, {
-    table: target.table,
-    columns: [target.id, target.hash, ...target.carried],
-    conflict: onConflict === "error" ? undefined : {
-      target: [target.id],
-      action: onConflict === "skip" ? "ignore" : "update",
-    } as const,
-  });
-
-  async function send(
-    rows: readonly Row[],
-    batch: Batch,
-  ): Promise<readonly (RowOutcome | Error)[]> {
-    const results = await writer.send(rows, batch);
-    return onConflict === "skip" && batch.attempt > 1 ? await claim(rows, results, batch) : results;
-  }
-
-  /**
-   * After an attempt that was never answered a row that is there may be our own. Its hash tells, as
-   * no two are alike.
-   */
-  async function claim(
-    rows: readonly Row[],
-    results: readonly (RowOutcome | Error)[],
-    batch: Batch,
-  ) {
-    const doubtful = [...results.keys()].filter((i) => results[i] === "skipped");
-    const found = await lookup.send(doubtful.map((i) => rows[i][target.id]), batch);
-    const outcomes = [...results];
-    for (const [j, i] of doubtful.entries()) {
-      const one = found?.[j];
-      if (one === undefined || one instanceof Error) continue;
-      if (one.row?.[target.hash] === rows[i][target.hash]) outcomes[i] = "inserted";
-    }
-    return outcomes;
-  }
-
-  return { ...writer, send };
 }

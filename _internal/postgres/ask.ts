@@ -1,0 +1,62 @@
+import type { Sql } from "postgres";
+import { PostgresWriteError, withoutValues } from "./errors.ts";
+import { silenceDetector } from "./socket.ts";
+import { type Answer, Statement } from "./statement.ts";
+import { orAborted, within } from "./time.ts";
+
+/** How long, in milliseconds, the server has to answer. As long as an attempt of a batch, by default. */
+const LIMIT = 30_000;
+
+/** Options of {@linkcode ask}. */
+export interface AskOptions {
+  /** What fails without the answer. */
+  readonly intent: string;
+  readonly parameters?: readonly (string | null)[];
+  /** Calls the question off. */
+  readonly signal?: AbortSignal;
+  /**
+   * How long to wait for the answer, in milliseconds.
+   *
+   * @default {30_000}
+   */
+  readonly limit?: number;
+  /**
+   * Whether connections are reset that have been silent all the time.
+   *
+   * @default {true}
+   */
+  readonly reset?: boolean;
+}
+
+/**
+ * Asks the server something that changes nothing, and waits a limited time for the answer: whoever is
+ * not answered has not sent any row.
+ */
+export async function ask(
+  sql: Sql,
+  text: string,
+  { intent, parameters, signal, limit = LIMIT, reset = true }: AskOptions,
+): Promise<Answer> {
+  const refusal = (why: string) =>
+    new PostgresWriteError("57014", `Cannot ${intent} as ${why}`, { sent: false });
+  if (signal?.aborted) throw refusal("it was called off");
+  const resetSilent = reset ? silenceDetector(sql.options) : undefined;
+  const statement = new Statement(sql, text, parameters);
+  const { ended } = statement;
+  await within(signal === undefined ? ended : orAborted(ended, signal), limit);
+  if (statement.end === undefined) {
+    if (!statement.withdraw()) resetSilent?.();
+    throw refusal(
+      signal?.aborted
+        ? "it was called off before the server answered"
+        : `the server has not answered for ${limit / 1_000} s`,
+    );
+  }
+  if ("result" in statement.end) return statement.end.result;
+  throw withoutValues(statement.end.error, { sent: false });
+}
+
+/** The one cell of an answer that is one row. */
+export function cellOf(answer: Answer): string {
+  return new TextDecoder().decode(answer[0][0]);
+}

@@ -1,0 +1,64 @@
+import type { Sql } from "postgres";
+import { nextTurn } from "../shared/event_loop.ts";
+import { requestCancel } from "./cancel.ts";
+import { PostgresWriteError, withoutValues } from "./errors.ts";
+import { makeSure, PATIENCE } from "./fence.ts";
+import { type ConnectOptions, silenceDetector } from "./socket.ts";
+import { type Answer, lost, Statement } from "./statement.ts";
+import { orAborted, within } from "./time.ts";
+
+/** Options of {@linkcode run}. */
+export interface RunOptions {
+  /** Its values, as text. */
+  readonly parameters: readonly (string | null)[];
+  /** Ends it. */
+  readonly signal: AbortSignal;
+  /** Whether it changes nothing, so that it does not matter whether it goes on. */
+  readonly reads?: boolean;
+  /** Whether it must be known to be over, too, where its connection breaks before the answer. */
+  readonly fenced?: boolean;
+}
+
+/**
+ * Runs a statement, prepared once per connection.
+ *
+ * One that is aborted is not just left alone. The server is asked to cancel it; where that does not
+ * help within a second, its connection is reset; and where no answer has come, its backend is ended.
+ * So it settles only when the statement is over, or says that this is not known.
+ */
+export async function run(
+  sql: Sql,
+  text: string,
+  { parameters, signal, reads = false, fenced = false }: RunOptions,
+): Promise<Answer> {
+  if (signal.aborted) throw notSent();
+  const resetSilent = silenceDetector(sql.options);
+  const statement = new Statement(sql, text, parameters, { prepare: true });
+  await orAborted(statement.ended, signal);
+  if (statement.end === undefined) {
+    if (statement.withdraw()) throw notSent();
+    await cancel(sql, statement);
+    if (statement.end === undefined) resetSilent?.();
+  }
+  const isHarmless = reads || statement.isAnswered || !statement.hasLeft;
+  const over = isHarmless || (fenced || signal.aborted) && await makeSure(sql, statement);
+  const { end } = statement;
+  if (end !== undefined && "result" in end) return end.result;
+  const error = end?.error ?? lost("no answer came");
+  // The driver loses what it is given before it has noticed that a connection is closed.
+  if (!statement.isAnswered) await nextTurn();
+  throw withoutValues(error, { over, sent: statement.hasLeft && !reads });
+}
+
+/** Asks the server to cancel a statement, and gives it time for that. */
+async function cancel(sql: Sql, { isActive, sentTo, ended }: Statement): Promise<void> {
+  const options = sql.options as unknown as ConnectOptions;
+  // One that waits behind others cannot be cancelled: the request would hit the first of them.
+  const requested = isActive ? requestCancel(options, sentTo!, ended) : undefined;
+  await within(ended, PATIENCE);
+  await requested;
+}
+
+function notSent(): PostgresWriteError {
+  return new PostgresWriteError("57014", "Cannot save rows that were aborted", { sent: false });
+}

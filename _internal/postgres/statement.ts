@@ -1,0 +1,102 @@
+import type { Sql } from "postgres";
+
+/** A process of the server, as a cancel request names it. */
+export interface Backend {
+  readonly pid: number;
+  readonly secret: number;
+}
+
+/** Rows in the driver's own bytes, how many the server counted, and which backend it was. */
+export type Answer =
+  & { readonly count: number | null; readonly state: Backend }
+  & readonly Uint8Array[][];
+
+/** A query of postgres.js 3.4.9, with what its types do not show. */
+interface DriverQuery extends Promise<unknown> {
+  /** Set when a connection takes it; another object's, which changes when that connects again. */
+  state: Backend | null;
+  /** Whether it is the one that the backend works on, rather than one in line behind it. */
+  readonly active: boolean;
+  /** Whether the values wait until the server has described the statement. */
+  readonly describeFirst?: boolean;
+  strings: readonly string[];
+  args: readonly unknown[];
+  simple(): unknown;
+}
+
+/** A statement that was given to postgres.js. */
+export class Statement {
+  /** Resolves when it has ended for the driver: it was answered, or its connection broke. */
+  readonly ended: Promise<void>;
+  /** How it has ended; an error of the driver still has the values in it. */
+  end: { readonly result: Answer } | { readonly error: unknown } | undefined;
+  /** The backend that it was sent to, and when, on the monotonic clock. */
+  sentTo: (Backend & { readonly at: number }) | undefined;
+  readonly #query: DriverQuery;
+
+  constructor(
+    sql: Sql,
+    text: string,
+    parameters: readonly (string | null)[] = [],
+    options?: { prepare: boolean },
+  ) {
+    const query = sql.unsafe(text, [...parameters], options).raw() as unknown as DriverQuery;
+    Object.defineProperty(query, "state", {
+      get: () => this.sentTo ?? null,
+      set: ({ pid, secret }: Backend) => this.sentTo = { pid, secret, at: performance.now() },
+    });
+    this.#query = query;
+    this.ended = query.then(
+      (result) => {
+        this.end = readAnswer(result as Answer);
+      },
+      (error) => {
+        this.end = { error };
+      },
+    );
+  }
+
+  /** Whether the backend works on it. */
+  get isActive(): boolean {
+    return this.#query.active;
+  }
+
+  /** Whether its values have left: before that, there is nothing that could take effect. */
+  get hasLeft(): boolean {
+    return this.sentTo !== undefined && !this.#query.describeFirst;
+  }
+
+  /** Whether the server itself has said how it ended, and so will do nothing more about it. */
+  get isAnswered(): boolean {
+    if (this.end === undefined) return false;
+    if ("result" in this.end) return true;
+    const { severity } = this.end.error as { severity?: string };
+    return severity === "ERROR" || severity === "FATAL";
+  }
+
+  /**
+   * Takes it back, if no connection has it yet. The driver's own `cancel()` loses the connection
+   * that is being opened for it, so another statement goes in its place, which does nothing.
+   *
+   * @returns Whether it was taken back.
+   */
+  withdraw(): boolean {
+    if (this.sentTo !== undefined) return false;
+    this.#query.simple();
+    this.#query.strings = ["select"];
+    this.#query.args = [];
+    return true;
+  }
+}
+
+function readAnswer(result: Answer): Statement["end"] {
+  // The driver takes the greeting of a new connection for the answer to what the last one lost.
+  if (result.count !== null) return { result };
+  return { error: lost("the connection broke before the answer") };
+}
+
+/** The error of a statement that the driver has none for. */
+export function lost(why: string): Error {
+  const error = new Error(`Cannot tell what became of a statement as ${why}`);
+  return Object.assign(error, { code: "CONNECTION_CLOSED" });
+}
