@@ -3,28 +3,31 @@
  *
  * @module
  */
+import { type Call, startCall } from "./_internal/batcher/call.ts";
 import { Clock } from "./_internal/batcher/clock.ts";
-import type { Account, Send } from "./_internal/shared/contract.ts";
-import { Delivery, type DeliverySettings } from "./_internal/batcher/delivery.ts";
 import { Dispatcher } from "./_internal/batcher/dispatcher.ts";
-import { LONG_TURN, nextTurn } from "./_internal/shared/event_loop.ts";
-import { guardHook } from "./_internal/batcher/hook.ts";
+import { KeyLines } from "./_internal/batcher/key_lines.ts";
 import { Ledger } from "./_internal/batcher/ledger.ts";
 import {
   type AsyncBatcherOptions,
   type ResolvedOptions,
   resolveOptions,
 } from "./_internal/batcher/options.ts";
-import { FlushError, UnsentError } from "./_internal/shared/outcome.ts";
-import { Entry, Queue } from "./_internal/shared/queue.ts";
+import type { Item, PendingBatch, Ticket } from "./_internal/batcher/pending_batch.ts";
+import { Queue } from "./_internal/batcher/queue.ts";
+import { Settlement } from "./_internal/batcher/settlement.ts";
 import { resolveSink, type Sink } from "./_internal/batcher/sink.ts";
-import { Waiters } from "./_internal/batcher/waiters.ts";
 import { AbortRegistry } from "./_internal/shared/abort_registry.ts";
+import type { Account, Send } from "./_internal/shared/contract.ts";
+import { LONG_TURN, nextTurn } from "./_internal/shared/event_loop.ts";
+import { FlushError, UnsentError } from "./_internal/shared/outcome.ts";
+import { assertSignal } from "./_internal/shared/validate.ts";
 
 export type { Account, AsyncBatcherOptions, Send, Sink };
 export type { Batch, BatchReport } from "./_internal/shared/contract.ts";
 export type { Failure, Outcome, OutcomeErrorOptions } from "./_internal/shared/outcome.ts";
 export { OutcomeError, UnknownOutcomeError } from "./_internal/shared/outcome.ts";
+export type { RateLimitOptions } from "./_internal/batcher/rate_limit.ts";
 export type { RetryOptions } from "./_internal/batcher/retry.ts";
 export { FlushError, UnsentError };
 
@@ -67,23 +70,26 @@ const DONE = Promise.resolve();
  * @typeParam R The type of the results.
  */
 export class AsyncBatcher<T, R = void> implements AsyncDisposable {
+  readonly #send: Send<T, R>;
   readonly #options: ResolvedOptions<T>;
-  readonly #settings: DeliverySettings<T, R>;
   readonly #clock = new Clock();
   readonly #queue: Queue<T, R>;
+  readonly #lines: KeyLines<T, R>;
   readonly #dispatcher: Dispatcher<T, R>;
-  readonly #abortRegistry = new AbortRegistry<T, R>((entry, reason) =>
-    this.#withdraw(entry, reason)
+  readonly #ledger: Ledger<T, R>;
+  readonly #settlement: Settlement<T, R>;
+  readonly #abortRegistry = new AbortRegistry<Ticket<T, R>>((ticket, reason) =>
+    this.#withdraw(ticket, reason)
   );
-  /** The batches that are out, oldest first, each with the number of its first item. */
-  readonly #inFlight = new Map<Delivery<T, R>, number>();
-  readonly #ledger = new Ledger<T, R>();
-  readonly #waiters = new Waiters();
+  readonly #calls = new Set<Call<R>>();
   #turn: Promise<void> | undefined;
   #ready: PromiseWithResolvers<void> | undefined;
   #closing: PromiseWithResolvers<Account<T>> | undefined;
+  /** Set once nothing is sent any more, and once what is out is given up as well. */
+  #stopped: { readonly reason: unknown } | undefined;
   #aborted: { readonly reason: unknown } | undefined;
   #writable: WritableStream<T> | undefined;
+  #writableController: WritableStreamDefaultController | undefined;
 
   /**
    * Constructs a batcher.
@@ -95,45 +101,69 @@ export class AsyncBatcher<T, R = void> implements AsyncDisposable {
    */
   constructor(sink: Sink<T, R> | Send<T, R>, options: AsyncBatcherOptions<T> = {}) {
     const resolved = resolveSink(sink, options);
-    const { send } = resolved;
+    this.#send = resolved.send;
     this.#options = resolveOptions(resolved.options);
-    const { maxQueued, signal, onBatch } = this.#options;
-    this.#settings = { ...this.#options, send, report: guardHook("onBatch", onBatch) };
-    this.#queue = new Queue(maxQueued);
+    const { signal, timeout, failFast, onBatch } = this.#options;
+    this.#queue = new Queue(this.#options);
+    this.#ledger = new Ledger({
+      ...this.#options,
+      onPushFailed: (error) => {
+        if (failFast) this.#stop("the batcher has stopped at one that was not saved", error);
+      },
+    });
+    this.#lines = new KeyLines(timeout, {
+      release: (one) => {
+        this.#queue.count(-1, one.size);
+        this.#queue.put(one, this.#clock.now, true);
+      },
+      giveUp: (waiting) => this.#giveUp(waiting),
+    });
+    this.#settlement = new Settlement({
+      ...this.#options,
+      report: onBatch,
+      isStopped: () => this.#stopped !== undefined,
+      queue: this.#queue,
+      lines: this.#lines,
+      ledger: this.#ledger,
+    });
     this.#dispatcher = new Dispatcher(
       this.#queue,
       this.#options,
       this.#clock,
-      (entries, waited) => this.#deliver(entries, waited),
+      (batch, now) => this.#call(batch, now),
     );
     if (signal?.aborted) this.abort(signal.reason);
     else signal?.addEventListener("abort", this.#onAbort);
   }
 
-  /** Items in the queue, those included that wait for room. */
+  /** Items in the queue, those included that wait for room or are to be sent again. */
   get size(): number {
     return this.#queue.size;
   }
 
   /** Batches that are out. */
   get inFlight(): number {
-    return this.#inFlight.size;
+    return this.#dispatcher.inFlight;
   }
 
   /** Room left in the queue, in items, as in Web Streams: not above 0 when producers should wait. */
   get desiredSize(): number {
-    return this.#closing === undefined ? this.#options.maxQueued - this.#queue.size : 0;
+    return this.#isOpen ? this.#queue.room : 0;
   }
 
   /** Resolves once there is room in the queue, or no use in waiting for it. */
   get ready(): Promise<void> {
-    if (this.desiredSize > 0 || this.#closing !== undefined) return DONE;
+    if (this.desiredSize > 0 || !this.#isOpen) return DONE;
     return (this.#ready ??= Promise.withResolvers()).promise;
   }
 
   /** The batcher as the sink of a stream: it pushes, and closing the stream closes the batcher. */
   get writable(): WritableStream<T> {
     return this.#writable ??= new WritableStream<T>({
+      start: (controller) => {
+        this.#writableController = controller;
+        if (this.#stopped !== undefined) controller.error(this.#stopped.reason);
+      },
       write: (item) => this.push(item),
       close: () => this[Symbol.asyncDispose](),
       abort: async (reason) => void await this.abort(reason),
@@ -152,10 +182,7 @@ export class AsyncBatcher<T, R = void> implements AsyncDisposable {
    */
   add(item: T, options?: { signal?: AbortSignal }): Promise<R> {
     return new Promise((resolve, reject) => {
-      const signal = options?.signal;
-      signal?.throwIfAborted();
-      const entry = this.#accept(item, resolve, reject);
-      if (signal !== undefined && entry.queued) this.#abortRegistry.watch(entry, signal);
+      this.#accept(item, options?.signal, resolve, reject);
     });
   }
 
@@ -165,31 +192,47 @@ export class AsyncBatcher<T, R = void> implements AsyncDisposable {
    * computes and pushes does not keep timers and sockets waiting.
    *
    * @param item The item.
+   * @param options The signal takes the item back while it waits for room; after that it has no
+   * effect.
    * @throws {UnsentError} If the batcher is closed, or aborted before there was room.
    * @throws {RangeError} If the item alone is larger than `maxBytes`.
    */
-  push(item: T): Promise<void> {
-    let entry: Entry<T, R>;
+  push(item: T, options?: { signal?: AbortSignal }): Promise<void> {
+    let ticket: Ticket<T, R> | undefined;
     try {
-      entry = this.#accept(item, undefined, undefined);
+      ticket = this.#accept(item, options?.signal, undefined, undefined);
     } catch (error) {
       return Promise.reject(error);
     }
-    if (entry.waiting) return (entry.room = Promise.withResolvers()).promise;
-    return entry.at - this.#dispatcher.turnAt < LONG_TURN ? DONE : this.#giveTurn();
+    if (ticket?.room !== undefined) return ticket.room.promise;
+    return this.#clock.now - this.#dispatcher.turnAt < LONG_TURN ? DONE : this.#giveTurn();
   }
 
   /**
    * Sends what is queued without waiting for company, and resolves when everything added so far is
    * settled.
    *
+   * @param options The signal ends the wait; the items go their way.
    * @throws {FlushError} If pushed items were not saved; each is reported once.
    */
-  async flush(): Promise<void> {
+  async flush(options?: { signal?: AbortSignal }): Promise<void> {
+    const signal = assertSignal("flush a batcher", options?.signal);
+    signal?.throwIfAborted();
     this.#dispatcher.hurry();
-    await this.#settled(this.#queue.lastNumber);
-    const failures = this.#ledger.takeFailures();
-    if (failures.length > 0) throw new FlushError(failures);
+    const settled = this.#ledger.epochs.settled();
+    await (signal === undefined ? settled : unlessAborted(settled, signal));
+    const { failures, omitted } = this.#ledger.takeFailures();
+    if (failures.length > 0) throw new FlushError(failures, omitted);
+  }
+
+  /** Sends nothing more until `resume()` or `close()`; items are taken as before. */
+  pause(): void {
+    if (this.#closing === undefined) this.#dispatcher.pause();
+  }
+
+  /** Sends again after `pause()`. */
+  resume(): void {
+    this.#dispatcher.resume();
   }
 
   /**
@@ -216,20 +259,9 @@ export class AsyncBatcher<T, R = void> implements AsyncDisposable {
     reason: unknown = new DOMException("The batcher was aborted", "AbortError"),
   ): Promise<Account<T>> {
     this.#aborted ??= { reason };
-    const closing = this.close();
-    for (const entry of this.#queue.clear()) {
-      const { item, waiting, room } = entry;
-      const error = new UnsentError(item, "Cannot send an item as the batcher was aborted", {
-        cause: reason,
-      });
-      if (waiting) room?.reject(error);
-      this.#abortRegistry.forget(entry);
-      this.#ledger.reject(entry, "unsent", error, { seen: waiting });
-    }
-    this.#dispatcher.callOff();
-    for (const delivery of [...this.#inFlight.keys()]) delivery.abort(reason);
-    this.#wakeWaiters();
-    return closing;
+    this.#stop("the batcher was aborted", reason);
+    for (const call of [...this.#calls]) call.cancel(reason);
+    return this.close();
   }
 
   /**
@@ -239,52 +271,165 @@ export class AsyncBatcher<T, R = void> implements AsyncDisposable {
    */
   async [Symbol.asyncDispose](): Promise<void> {
     const seen = this.#closing !== undefined;
-    const { failures } = await this.close();
-    if (failures !== undefined && !seen) throw new FlushError(failures);
+    const { failures, omitted } = await this.close();
+    if (failures !== undefined && !seen) throw new FlushError(failures, omitted);
   }
 
-  #accept(item: T, resolve?: (result: R) => void, reject?: (error: unknown) => void): Entry<T, R> {
-    if (this.#closing !== undefined) {
-      const [state, options] = this.#aborted === undefined
-        ? ["closed"]
-        : ["aborted", { cause: this.#aborted.reason }] as const;
-      throw new UnsentError(item, `Cannot add an item as the batcher is ${state}`, options);
+  get #isOpen(): boolean {
+    return this.#closing === undefined && this.#stopped === undefined;
+  }
+
+  /** All of the user's code is through before anything of the batcher's changes. */
+  #accept(
+    item: T,
+    maybeSignal: AbortSignal | undefined,
+    resolve: ((result: R) => void) | undefined,
+    reject: ((error: unknown) => void) | undefined,
+  ): Ticket<T, R> | undefined {
+    this.#refuseIfClosed(item);
+    const { sizeOf, orderingKey, groupBy } = this.#options;
+    const size = sizeOf === undefined ? 0 : sizeOf(item);
+    const key = orderingKey?.(item);
+    const group = groupBy?.(item);
+    const signal = maybeSignal === undefined ? undefined : assertSignal("add an item", maybeSignal);
+    signal?.throwIfAborted();
+    const queue = this.#queue;
+    const mustWait = reject === undefined && !queue.hasRoom;
+    let ticket: Ticket<T, R> | undefined;
+    if (mustWait || signal !== undefined && reject !== undefined) {
+      const room = mustWait ? Promise.withResolvers<void>() : undefined;
+      ticket = {
+        size,
+        room,
+        waiting: false,
+        signal: undefined,
+        item: undefined,
+        batch: undefined,
+        index: 0,
+      };
+      if (signal !== undefined) this.#abortRegistry.watch(ticket, signal);
+    }
+    try {
+      this.#refuseIfClosed(item);
+    } catch (error) {
+      if (ticket !== undefined) this.#abortRegistry.forget(ticket);
+      throw error;
     }
     // The first item of a batch anchors its delay, so that one gets the exact time.
-    const now = this.#queue.head === undefined ? this.#clock.read() : this.#clock.readSparsely();
-    const { sizeOf, orderingKey } = this.#options;
-    const entry = new Entry(item, sizeOf(item), now, resolve, reject);
-    if (orderingKey !== undefined) entry.key = orderingKey(item);
-    this.#queue.append(entry);
+    const now = queue.filling === undefined ? this.#clock.read() : this.#clock.readSparsely();
+    const epoch = this.#ledger.epochs.current;
     this.#ledger.added++;
+    epoch.open++;
+    if (ticket === undefined && orderingKey === undefined && groupBy === undefined) {
+      queue.append(item, epoch, resolve, reject, size, now);
+    } else {
+      const busy = orderingKey && this.#lines.find(key);
+      const line = busy ?? (orderingKey && this.#lines.take(key));
+      const one = { item, size, group, epoch, resolve, reject, line, history: undefined, ticket };
+      if (busy === undefined) queue.put(one, now);
+      else {
+        if (ticket !== undefined) ticket.item = one;
+        queue.count(1, size);
+        this.#lines.wait(busy, one);
+      }
+      if (mustWait) queue.waitForRoom(ticket!);
+    }
     this.#dispatcher.dispatch(now);
-    return entry;
+    return ticket;
   }
 
-  #deliver(entries: Entry<T, R>[], waited: number): void {
-    this.#abortRegistry.forgetAll(entries);
-    const delivery = new Delivery<T, R>(this.#settings, entries, waited);
-    this.#inFlight.set(delivery, entries[0].number);
+  #refuseIfClosed(item: T): void {
+    if (this.#isOpen) return;
+    const state = this.#aborted !== undefined
+      ? "is aborted"
+      : this.#stopped !== undefined
+      ? "has stopped at an item that was not saved"
+      : "is closed";
+    const message = `Cannot add an item as the batcher ${state}`;
+    throw new UnsentError(item, message, this.#stopped && { cause: this.#stopped.reason });
+  }
+
+  #call(batch: PendingBatch<T, R>, now: number): void {
+    const { tickets, lines } = batch;
+    if (tickets !== undefined) this.#forget(tickets);
+    if (lines !== undefined) this.#lines.left(lines);
     this.#announceRoom();
-    delivery.run().then((result) => {
-      this.#inFlight.delete(delivery);
-      this.#ledger.settle(entries, result);
-      this.#dispatcher.ended(entries);
-      this.#wakeWaiters();
+    const sent = {
+      id: batch.id ?? crypto.randomUUID(),
+      attempt: batch.attempts + 1,
+      waited: now - batch.at,
+      start: performance.now(),
+    };
+    const unanswered = batch.histories?.some((one) => one?.unanswered !== undefined) ?? false;
+    const call = startCall(this.#send, batch.items, {
+      batch: { id: sent.id, attempt: sent.attempt, unanswered },
+      timeout: this.#options.timeout,
+      onReturn: lines && (() => {
+        this.#lines.cameBack(lines);
+        this.#dispatcher.dispatch(this.#clock.read());
+      }),
     });
+    this.#calls.add(call);
+    call.answer.then((answer) => {
+      this.#calls.delete(call);
+      this.#settlement.settle(batch, sent, answer);
+      this.#dispatcher.cameBack();
+      this.#changed();
+    });
+    // The send function itself may have aborted the batcher.
+    if (this.#aborted !== undefined) call.cancel(this.#aborted.reason);
   }
 
-  #withdraw(entry: Entry<T, R>, reason: unknown): void {
-    this.#queue.remove(entry);
-    this.#abortRegistry.forget(entry);
-    this.#ledger.reject(entry, "unsent", reason);
-    if (this.#queue.head === undefined) this.#dispatcher.callOff();
+  #withdraw(ticket: Ticket<T, R>, reason: unknown): void {
+    const { room, waiting } = ticket;
+    this.#abortRegistry.forget(ticket);
+    // A push that has found room is done.
+    if (room !== undefined && !waiting) return;
+    const one = this.#queue.withdraw(ticket);
+    if (waiting) room!.reject(reason);
+    if (one.line !== undefined && ticket.item === undefined) this.#lines.settled(one.line);
+    this.#ledger.fail(one, "unsent", reason, { isTold: waiting });
+    this.#dispatcher.dispatch(this.#clock.read());
+    this.#changed();
+  }
+
+  /** Ends those who have stood in the line of a key for too long. */
+  #giveUp(waiting: readonly Item<T, R>[]): void {
+    for (const { size, ticket } of waiting) {
+      this.#queue.count(-1, size);
+      if (ticket !== undefined) this.#forget([ticket]);
+    }
+    const why = "a call with an earlier one of its ordering key has not come back";
+    for (const one of waiting) this.#settlement.abandon({ ...one, line: undefined }, why);
+    this.#dispatcher.dispatch(this.#clock.read());
+    this.#changed();
+  }
+
+  /** Takes and sends nothing more. What is out comes to its end. */
+  #stop(why: string, reason: unknown): void {
+    if (this.#stopped !== undefined) return;
+    this.#stopped = { reason };
+    const waiting = this.#lines.clear();
+    const items = [...this.#queue.clear(), ...waiting.map((one) => ({ ...one, line: undefined }))];
+    for (const { ticket } of items) if (ticket !== undefined) this.#abortRegistry.forget(ticket);
+    for (const one of items) this.#settlement.abandon(one, why, reason);
+    this.#writableController?.error(reason);
+    this.#dispatcher.dispatch(this.#clock.now);
+    this.#changed();
+  }
+
+  #forget(tickets: readonly (Ticket<T, R> | undefined)[]): void {
+    for (const ticket of tickets) if (ticket !== undefined) this.#abortRegistry.forget(ticket);
+  }
+
+  /** Wakes those who wait for items to be settled, or for room. */
+  #changed(): void {
+    this.#ledger.epochs.wake();
     this.#announceRoom();
-    this.#wakeWaiters();
   }
 
   #announceRoom(): void {
-    if (this.#ready === undefined || this.desiredSize <= 0) return;
+    if (this.#ready === undefined || this.desiredSize <= 0 && this.#isOpen) return;
     this.#ready.resolve();
     this.#ready = undefined;
   }
@@ -296,26 +441,26 @@ export class AsyncBatcher<T, R = void> implements AsyncDisposable {
     });
   }
 
-  /** Resolves when every item up to this number is settled. */
-  #settled(upTo: number): Promise<void> {
-    const settled = this.#waiters.wait(upTo);
-    this.#wakeWaiters();
-    return settled;
-  }
-
-  #wakeWaiters(): void {
-    this.#waiters.wake(() =>
-      Math.min(this.#queue.head?.number ?? Infinity, ...this.#inFlight.values())
-    );
-  }
-
   async #drain(): Promise<Account<T>> {
     this.#ready?.resolve();
-    if (this.#aborted === undefined) this.#dispatcher.hurry();
-    await this.#settled(this.#queue.lastNumber);
+    this.#queue.hurry();
+    this.#dispatcher.resume();
+    await this.#ledger.epochs.settled();
     this.#options.signal?.removeEventListener("abort", this.#onAbort);
     return this.#ledger.takeAccount();
   }
 
   #onAbort = () => void this.abort(this.#options.signal?.reason);
+}
+
+/** Settles as the promise does, or rejects when the signal is aborted. */
+async function unlessAborted<V>(promise: Promise<V>, signal: AbortSignal): Promise<V> {
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const listener = () => reject(signal.reason);
+  signal.addEventListener("abort", listener);
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener("abort", listener);
+  }
 }

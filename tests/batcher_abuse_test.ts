@@ -8,9 +8,12 @@ function fine(): Promise<void> {
 
 Deno.test("AsyncBatcher refuses a number that is out of range", () => {
   const cases: [AsyncBatcherOptions<number>, string][] = [
-    [{ maxItems: 0 }, "'maxItems' must be a positive integer: current value is 0"],
-    [{ maxItems: 1.5 }, "'maxItems' must be a positive integer: current value is 1.5"],
-    [{ maxInFlight: -1 }, "'maxInFlight' must be a positive integer: current value is -1"],
+    [{ maxItems: 0 }, "'maxItems' must be a positive integer or Infinity: current value is 0"],
+    [{ maxItems: 1.5 }, "'maxItems' must be a positive integer or Infinity: current value is 1.5"],
+    [
+      { maxInFlight: -1 },
+      "'maxInFlight' must be a positive integer or Infinity: current value is -1",
+    ],
     [
       { maxQueued: NaN },
       "'maxQueued' must be a positive integer or Infinity: current value is NaN",

@@ -41,7 +41,7 @@ Deno.test("AsyncBatcher.close() loses nothing of a partial batch behind which a 
 });
 
 Deno.test("AsyncBatcher.close() carries a retry through that is in its pause", async () => {
-  using clock = fakeClock(["setTimeout", "clearTimeout"]);
+  using clock = fakeClock(["setTimeout", "clearTimeout", "performance"]);
   let calls = 0;
   const batcher = new AsyncBatcher<number>(
     () => ++calls === 1 ? Promise.reject(new Error("busy")) : Promise.resolve(),
@@ -112,7 +112,7 @@ Deno.test("AsyncBatcher.close() lists the pushed items that failed, which nobody
     failed: 1,
     unknown: 0,
     unsent: 0,
-    failures: [{ item: "a", outcome: "failed", error: refused }],
+    failures: [{ item: "a", outcome: "failed", error: refused, attempts: 1 }],
   });
 });
 

@@ -70,8 +70,8 @@ Deno.test("AsyncBatcher.flush() rejects with the failures of pushed items, each 
   assertInstanceOf(error, AggregateError);
   assertEquals(error.message, "Cannot save 2 pushed items (2 failed); the first: odd");
   assertEquals(error.failures, [
-    { item: 1, outcome: "failed", error: refused },
-    { item: 3, outcome: "failed", error: refused },
+    { item: 1, outcome: "failed", error: refused, attempts: 1 },
+    { item: 3, outcome: "failed", error: refused, attempts: 1 },
   ]);
   await batcher.flush();
   assertEquals(await batcher.close(), { added: 3, saved: 1, failed: 2, unknown: 0, unsent: 0 });

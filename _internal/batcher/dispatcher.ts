@@ -1,104 +1,125 @@
-import type { Clock } from "./clock.ts";
 import { atEndOfTurn, LONG_TURN } from "../shared/event_loop.ts";
-import { InFlightKeys } from "./in_flight_keys.ts";
+import { MAX_TIMER_DELAY } from "../shared/validate.ts";
+import type { Clock } from "./clock.ts";
 import type { ResolvedOptions } from "./options.ts";
-import type { Entry, Queue } from "../shared/queue.ts";
+import type { PendingBatch } from "./pending_batch.ts";
+import type { Queue } from "./queue.ts";
 
 /** The dispatch rule: when a batch is due, and when it leaves. */
 export class Dispatcher<T, R> {
   /** When the event loop is known to have had a turn, in milliseconds of the monotonic clock. */
   turnAt: number;
-  /** Queued items up to this number are due, however young they are. */
-  #dueUpTo = 0;
-  #inFlight = 0;
-  /** Whether everything that is queued waits for a key of what is in flight. */
-  #stuck = false;
-  readonly #keys: InFlightKeys<T, R> | undefined;
-  /** Calls off the timer, or the end of the turn, at which the queue is looked at next. */
-  #callOff: (() => void) | undefined;
+  /** Calls of the send function that are out: each has a slot. */
+  inFlight = 0;
+  #isPaused = false;
+  /** Calls off the look at the queue at the end of this turn. */
+  #callOffTurn: (() => void) | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #timerAt = Infinity;
 
   readonly #queue: Queue<T, R>;
   readonly #options: ResolvedOptions<T>;
   readonly #clock: Clock;
-  readonly #send: (entries: Entry<T, R>[], waited: number) => void;
+  readonly #send: (batch: PendingBatch<T, R>, now: number) => void;
 
-  /** Each call of `send` is to be followed by one of {@linkcode ended}. */
+  /** Each call of `send` is to be followed by one of {@linkcode cameBack}. */
   constructor(
     queue: Queue<T, R>,
     options: ResolvedOptions<T>,
     clock: Clock,
-    send: (entries: Entry<T, R>[], waited: number) => void,
+    send: (batch: PendingBatch<T, R>, now: number) => void,
   ) {
     this.#queue = queue;
     this.#options = options;
     this.#clock = clock;
     this.#send = send;
-    this.#keys = options.orderingKey && new InFlightKeys();
     this.turnAt = clock.now;
   }
 
-  /** Called whenever an item comes, a batch ends, or time has passed. */
+  /** Called whenever an item comes, a call comes back, or time has passed. */
   dispatch(now: number): void {
-    const { maxItems, maxBytes, maxInFlight } = this.#options;
-    while (this.#inFlight < maxInFlight && !this.#stuck && this.#isDue(now)) {
-      this.callOff();
-      const entries = this.#queue.take(maxItems, maxBytes, this.#keys?.has);
-      this.#stuck = entries.length === 0;
-      if (this.#stuck) return;
-      this.#inFlight++;
-      this.#keys?.hold(entries);
-      this.#send(entries, now - entries[0].at);
+    const { maxInFlight, rateLimit } = this.#options;
+    const queue = this.#queue;
+    queue.wake(now);
+    while (this.inFlight < maxInFlight && !this.#isPaused) {
+      const batch = this.#dueBatch(now);
+      if (batch === undefined) return this.#lookAgain(now);
+      if (rateLimit !== undefined) {
+        const nextAt = rateLimit.nextAt(batch.live, now);
+        if (nextAt > now) return this.#setTimer(nextAt, now);
+        rateLimit.count(batch.live, now);
+      }
+      this.inFlight++;
+      this.#send(queue.take(batch), now);
     }
-    if (this.#queue.head === undefined || this.#callOff !== undefined) return;
-    if (this.#inFlight < maxInFlight && !this.#stuck) this.#lookAgain(this.#queue.head, now);
+    this.#setTimer(Infinity, now);
   }
 
   /** Makes all that is queued leave without waiting for company. */
   hurry(): void {
-    this.#dueUpTo = this.#queue.lastNumber;
+    this.#queue.hurry();
     this.dispatch(this.#clock.read());
   }
 
-  /** A batch has ended: its slot is free, and so are its keys. */
-  ended(entries: readonly Entry<T, R>[]): void {
-    this.#inFlight--;
-    this.#stuck = false;
-    this.#keys?.release(entries);
+  /** A call has come back: its slot is free. */
+  cameBack(): void {
+    this.inFlight--;
     this.dispatch(this.#clock.read());
   }
 
-  /** There is nothing left to look at. */
-  callOff(): void {
-    this.#callOff?.();
-    this.#callOff = undefined;
+  pause(): void {
+    this.#isPaused = true;
+  }
+
+  resume(): void {
+    this.#isPaused = false;
+    this.dispatch(this.#clock.read());
   }
 
   /**
-   * A queue that is full is due as well, since nothing can join it. And where the loop is blocked,
-   * the end of the turn may be far away: the age of the first item counts also with no delay.
+   * The older one of what is full and what has waited enough. A queue that is full is due as well,
+   * since nothing can join it. And where the loop is blocked, the end of the turn may be far away: the
+   * age of the first item counts also with no delay.
    */
-  #isDue(now: number): boolean {
-    const { head, size, bytes } = this.#queue;
-    const { maxItems, maxQueued, maxBytes, linger } = this.#options;
-    if (head === undefined) return false;
-    if (size >= maxItems || size >= maxQueued || bytes >= maxBytes) return true;
-    return head.number <= this.#dueUpTo || now - head.at >= (linger || LONG_TURN);
+  #dueBatch(now: number): PendingBatch<T, R> | undefined {
+    const { ready, filling } = this.#queue;
+    if (filling === undefined || ready !== undefined && ready.at <= filling.at) return ready;
+    const isDue = filling.isDue || now - filling.at >= (this.#options.linger || LONG_TURN) ||
+      this.#queue.isFull;
+    return isDue ? filling : ready;
   }
 
-  /** Nothing is due now, and a slot is free: looks again when the first item has waited enough. */
-  #lookAgain(head: Entry<T, R>, now: number): void {
+  /** Nothing is due now, and a slot is free: looks again when something will be. */
+  #lookAgain(now: number): void {
     const { linger } = this.#options;
-    const look = () => {
-      this.#callOff = undefined;
+    const { filling, nextRetry } = this.#queue;
+    if (filling === undefined) {
+      this.#callOffTurn?.();
+      this.#callOffTurn = undefined;
+    } else if (linger === 0) this.#callOffTurn ??= atEndOfTurn(() => this.#endTurn());
+    const nextDue = filling === undefined || linger === 0 ? Infinity : filling.at + linger;
+    this.#setTimer(Math.min(nextDue, nextRetry), now);
+  }
+
+  /** With no delay, what was added in this turn leaves at its end. */
+  #endTurn(): void {
+    this.#callOffTurn = undefined;
+    this.turnAt = this.#clock.read();
+    this.#queue.hurry();
+    this.dispatch(this.turnAt);
+  }
+
+  #setTimer(at: number, now: number): void {
+    if (at === this.#timerAt) return;
+    clearTimeout(this.#timer);
+    this.#timerAt = at;
+    if (at === Infinity) return;
+    const delay = Math.max(0, Math.ceil(at - now));
+    this.#timer = setTimeout(() => {
+      this.#timerAt = Infinity;
       this.turnAt = this.#clock.read();
-      // With no delay, what was added in this turn leaves at its end.
-      if (linger === 0) this.#dueUpTo = this.#queue.lastNumber;
-      this.dispatch(this.turnAt);
-    };
-    if (linger === 0) this.#callOff = atEndOfTurn(look);
-    else {
-      const timer = setTimeout(look, Math.max(0, linger - (now - head.at)));
-      this.#callOff = () => clearTimeout(timer);
-    }
+      // Timers and the monotonic clock need not agree to the microsecond.
+      this.dispatch(delay > MAX_TIMER_DELAY ? this.turnAt : Math.max(this.turnAt, at));
+    }, Math.min(delay, MAX_TIMER_DELAY));
   }
 }

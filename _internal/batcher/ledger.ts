@@ -1,65 +1,85 @@
 import type { Account } from "../shared/contract.ts";
-import type { Result } from "./ending.ts";
-import { type Failure, type Outcome, outcomeOf } from "../shared/outcome.ts";
-import type { Entry } from "../shared/queue.ts";
+import type { Failure, Outcome } from "../shared/outcome.ts";
+import { Epochs } from "./epochs.ts";
+import type { Item, PendingBatch } from "./pending_batch.ts";
+
+/** What a ledger tells of items that were not saved. */
+export interface LedgerOptions<T> {
+  /** Most failures that are kept. */
+  readonly maxFailures: number;
+  readonly onFailure: ((failure: Failure<T>) => void) | undefined;
+  /** Called when a pushed item was not saved. */
+  readonly onPushFailed: (error: unknown) => void;
+}
+
+/** Failures of pushed items, and how many more there were than are kept. */
+export interface Failures<T> {
+  readonly failures: readonly Failure<T>[];
+  readonly omitted: number;
+}
 
 /** Settles items, counts how they ended, and keeps the failures that nobody has seen yet. */
 export class Ledger<T, R> {
   /** Items that were accepted. */
   added = 0;
+  readonly epochs = new Epochs();
+  readonly #options: LedgerOptions<T>;
   readonly #ended: Record<Outcome, number> = { saved: 0, failed: 0, unknown: 0, unsent: 0 };
   #failures: Failure<T>[] = [];
+  #omitted = 0;
 
-  /** Settles the items of a batch. */
-  settle(entries: readonly Entry<T, R>[], result: Result<R>): void {
-    if (result.outcome === "saved") this.#settleEach(entries, result.results);
-    else if (result.outcome === "mixed") {
-      result.endings.forEach((ending, i) => {
-        if (ending.outcome === "saved") this.#resolve(entries[i], ending.result);
-        else this.reject(entries[i], ending.outcome, ending.error);
-      });
-    } else for (const entry of entries) this.reject(entry, result.outcome, result.error);
+  constructor(options: LedgerOptions<T>) {
+    this.#options = options;
   }
 
-  /** `seen`: whoever pushed the item has been told already. */
-  reject(
-    entry: Entry<T, R>,
-    outcome: Exclude<Outcome, "saved">,
-    error: unknown,
-    { seen = false }: { seen?: boolean } = {},
-  ): void {
-    this.#ended[outcome]++;
-    if (entry.reject !== undefined) entry.reject(error);
-    else if (!seen) this.#failures.push({ item: entry.item, outcome, error });
-  }
-
-  /** Each item of a batch that was answered ends with its own result. */
-  #settleEach(entries: readonly Entry<T, R>[], results: readonly (R | Error)[] | undefined): void {
-    for (let i = 0; i < entries.length; i++) {
-      const result = results?.[i];
-      if (result instanceof Error) this.reject(entries[i], outcomeOf(result), result);
-      else {
-        this.#ended.saved++;
-        entries[i].resolve?.(result as R);
-      }
+  /** All items of a batch were saved. */
+  saveAll({ epochs, resolves }: PendingBatch<T, R>, results: readonly unknown[] | undefined): void {
+    this.#ended.saved += epochs.length;
+    for (let i = 0; i < epochs.length; i++) {
+      epochs[i]!.open--;
+      resolves[i]?.(results?.[i] as R);
     }
   }
 
-  #resolve(entry: Entry<T, R>, result: R): void {
+  save({ epoch, resolve }: Item<T, R>, result: unknown): void {
     this.#ended.saved++;
-    entry.resolve?.(result);
+    epoch!.open--;
+    resolve?.(result as R);
+  }
+
+  /** `isTold`: whoever pushed the item has been told already. */
+  fail(
+    { item, epoch, reject, history }: Item<T, R>,
+    outcome: Exclude<Outcome, "saved">,
+    error: unknown,
+    { isTold = false, attempts = history?.attempts ?? 0 }: { isTold?: boolean; attempts?: number } =
+      {},
+  ): void {
+    this.#ended[outcome]++;
+    epoch!.open--;
+    const { maxFailures, onFailure, onPushFailed } = this.#options;
+    const failure = { item, outcome, error, attempts };
+    if (reject !== undefined) reject(error);
+    else if (!isTold) {
+      if (this.#failures.length < maxFailures) this.#failures.push(failure);
+      else this.#omitted++;
+    }
+    onFailure?.(failure);
+    if (reject === undefined) onPushFailed(error);
   }
 
   /** The failures of pushed items since the last call: whoever takes them has to report them. */
-  takeFailures(): Failure<T>[] {
-    const failures = this.#failures;
+  takeFailures(): Failures<T> {
+    const taken = { failures: this.#failures, omitted: this.#omitted };
     this.#failures = [];
-    return failures;
+    this.#omitted = 0;
+    return taken;
   }
 
   takeAccount(): Account<T> {
     const account = { added: this.added, ...this.#ended };
-    const failures = this.takeFailures();
-    return failures.length > 0 ? { ...account, failures } : account;
+    const { failures, omitted } = this.takeFailures();
+    if (failures.length === 0) return account;
+    return { ...account, failures, ...omitted > 0 && { omitted } };
   }
 }

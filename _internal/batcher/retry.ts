@@ -1,9 +1,12 @@
-import { assertFunction, assertMilliseconds, assertPositiveInteger } from "../shared/validate.ts";
+import { assertMilliseconds, assertPositiveInteger } from "../shared/validate.ts";
+import { isRetryableByDefault } from "./error_facts.ts";
+import { guardQuestion } from "./guard.ts";
 
-/** When a batch that could not be sent is sent again. */
+/** When items that could not be saved are sent again. */
 export interface RetryOptions {
   /**
-   * How often a batch is sent at most, the first time included.
+   * How often an item is sent at most, the first time included. It starts over for the parts of a
+   * batch that was split.
    *
    * @default {5}
    */
@@ -23,8 +26,8 @@ export interface RetryOptions {
    */
   maxDelay?: number;
   /**
-   * How long, in milliseconds after the first attempt began, another one may begin. An attempt that
-   * is under way then still has its `timeout`. May be `Infinity`.
+   * How long, in milliseconds after an item's first attempt began, its pauses before another one may
+   * last. An attempt that is under way then still has its `timeout`. May be `Infinity`.
    *
    * @default {120_000}
    */
@@ -35,17 +38,25 @@ export interface RetryOptions {
    * `retryable: true`.
    *
    * By default, an error says so with a property `retryable`, `true` or `false`. One that does not is
-   * taken to be, unless it is a `TypeError`, or `bisectable: true`.
+   * taken to be, unless it is a `TypeError`, or `bisectable: true`. With a number of milliseconds as
+   * its `retryAfter` it asks for a pause of at least that long.
    */
   isRetryable?: (error: unknown) => boolean;
 }
 
-/** The pauses of a batch, with every option filled in. */
+/** When items are sent again, with every option filled in. */
 export interface RetryPolicy {
   /** Never throws. */
   readonly isRetryable: (error: unknown) => boolean;
-  /** Pause in milliseconds after this attempt, counted from 1; `undefined` if none may follow. */
-  delayAfter(attempt: number, elapsed: number): number | undefined;
+  /**
+   * Pause in milliseconds after this attempt, counted from 1; `undefined` if none may follow.
+   * `jitter` is from 0 to 1, and the same for what may come back together.
+   */
+  delayAfter(
+    attempt: number,
+    elapsed: number,
+    options?: { jitter?: number; atLeast?: number },
+  ): number | undefined;
 }
 
 /** Fills in the defaults; `false` is a policy of one attempt. */
@@ -62,25 +73,13 @@ export function retryPolicy(options: RetryOptions | false): RetryPolicy {
   assertMilliseconds(intent, "retry.minDelay", minDelay);
   assertMilliseconds(intent, "retry.maxDelay", maxDelay);
   if (deadline !== Infinity) assertMilliseconds(intent, "retry.deadline", deadline);
-  assertFunction(intent, "retry.isRetryable", isRetryable);
   return {
-    isRetryable(error) {
-      try {
-        return isRetryable(error);
-      } catch {
-        return false;
-      }
-    },
-    delayAfter(attempt, elapsed) {
+    isRetryable: guardQuestion("retry.isRetryable", isRetryable),
+    delayAfter(attempt, elapsed, { jitter = Math.random(), atLeast = 0 } = {}) {
       if (attempt >= maxAttempts) return undefined;
-      const delay = Math.random() * Math.min(maxDelay, minDelay * 2 ** (attempt - 1));
+      const bound = Math.min(maxDelay, minDelay * 2 ** (attempt - 1));
+      const delay = Math.max(jitter * bound, atLeast);
       return elapsed + delay > deadline ? undefined : delay;
     },
   };
-}
-
-function isRetryableByDefault(error: unknown): boolean {
-  const { retryable, bisectable } = (error ?? {}) as { retryable?: unknown; bisectable?: unknown };
-  if (typeof retryable === "boolean") return retryable;
-  return bisectable !== true && !(error instanceof TypeError);
 }

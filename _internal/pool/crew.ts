@@ -3,7 +3,7 @@ import type { JobResult } from "./hash_protocol.ts";
 import type { HashRequest, HashTask } from "./hash_task.ts";
 import { HashWorkerError } from "./errors.ts";
 import { PoolWorker, type WorkerEvents, type WorkerSettings } from "./worker.ts";
-import { Entry, Queue } from "../shared/queue.ts";
+import { Entry, Queue } from "./queue.ts";
 import { AbortRegistry } from "../shared/abort_registry.ts";
 
 /**
@@ -32,7 +32,7 @@ export class HashCrew implements WorkerEvents {
   readonly #max: number;
   readonly #settings: WorkerSettings;
   readonly #queue = new Queue<HashRequest, string | boolean>(Infinity);
-  readonly #abortRegistry = new AbortRegistry<HashRequest, string | boolean>(
+  readonly #abortRegistry = new AbortRegistry<HashTask>(
     (task, reason) => this.withdraw(task, reason),
   );
   /** Those that have answered last come last. */

@@ -1,5 +1,5 @@
 import type { HashSettings } from "./hash_protocol.ts";
-import type { Entry } from "../shared/queue.ts";
+import type { Entry } from "./queue.ts";
 import { parseScrypt } from "../password/scrypt_format.ts";
 
 /** One password in the pool: to be hashed, or, where there is a hash, to be compared with it. */

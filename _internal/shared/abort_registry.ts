@@ -1,39 +1,38 @@
-import type { Entry } from "./queue.ts";
-
 /**
- * The signals of the queued items. However many items share a signal, it has one listener, and that
+ * The signals of what is queued. However many entries share a signal, it has one listener, and that
  * only while one of them is queued: a signal that lives as long as the program gathers nothing, and
  * adding to it stays O(1) (`addEventListener` compares with every listener that is there).
  */
-export class AbortRegistry<T, R> {
-  readonly #withdraw: (entry: Entry<T, R>, reason: unknown) => void;
-  readonly #watched = new Map<AbortSignal, { entries: Set<Entry<T, R>>; listener: () => void }>();
+export class AbortRegistry<E extends { signal: AbortSignal | undefined }> {
+  readonly #withdraw: (entry: E, reason: unknown) => void;
+  readonly #watched = new Map<AbortSignal, { entries: Set<E>; listener: () => void }>();
 
-  constructor(withdraw: (entry: Entry<T, R>, reason: unknown) => void) {
+  constructor(withdraw: (entry: E, reason: unknown) => void) {
     this.#withdraw = withdraw;
   }
 
-  watch(entry: Entry<T, R>, signal: AbortSignal): void {
-    entry.signal = signal;
+  watch(entry: E, signal: AbortSignal): void {
     const watched = this.#watched.get(signal);
-    if (watched !== undefined) {
-      watched.entries.add(entry);
-      return;
+    if (watched !== undefined) watched.entries.add(entry);
+    else {
+      const entries = new Set([entry]);
+      const listener = () => {
+        for (const entry of [...entries]) {
+          if (entries.has(entry)) this.#withdraw(entry, signal.reason);
+        }
+      };
+      signal.addEventListener("abort", listener);
+      this.#watched.set(signal, { entries, listener });
     }
-    const entries = new Set([entry]);
-    const listener = () => {
-      for (const entry of [...entries]) this.#withdraw(entry, signal.reason);
-    };
-    this.#watched.set(signal, { entries, listener });
-    signal.addEventListener("abort", listener);
+    entry.signal = signal;
   }
 
   /** They have left the queue, and can no longer be withdrawn. */
-  forgetAll(entries: readonly Entry<T, R>[]): void {
+  forgetAll(entries: readonly E[]): void {
     if (this.#watched.size > 0) { for (const entry of entries) this.forget(entry); }
   }
 
-  forget(entry: Entry<T, R>): void {
+  forget(entry: E): void {
     const { signal } = entry;
     if (signal === undefined) return;
     entry.signal = undefined;

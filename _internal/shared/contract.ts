@@ -2,7 +2,11 @@ import type { Failure } from "./outcome.ts";
 
 /**
  * Sends one batch. Resolves with one result per item, in order, or with nothing: then every item is
- * saved. An `Error` at index i rejects only item i. A rejection fails the whole batch.
+ * saved. An `Error` at index i rejects only item i. A rejection fails the whole batch. A result may
+ * be a promise.
+ *
+ * When its signal is aborted, it should stop what it does, and come back once nothing of the batch
+ * can be saved any more: until then its ordering keys are held.
  *
  * It is called synchronously, from inside `add()` or `push()` where a batch is full, so it should
  * start the request and return the promise.
@@ -20,10 +24,15 @@ export interface Batch {
   /** Idempotency key: the same over all attempts at these items together, and no other batch has it. */
   readonly id: string;
   /**
-   * How often the items have been sent, this time included. Above 1 they may be there already, also
-   * in a batch with a new `id`, which is part of one that was split.
+   * How often the items have been sent, this time included; where they differ, the most that one of
+   * them has been.
    */
   readonly attempt: number;
+  /**
+   * Whether an earlier attempt at these items was never answered: they may be there already. Such
+   * items share no batch with new ones.
+   */
+  readonly unanswered?: boolean;
   /** Aborted when time is up or the batcher is aborted. The answer no longer counts then. */
   readonly signal: AbortSignal;
 }
@@ -32,15 +41,15 @@ export interface Batch {
 export interface BatchReport {
   /** The batch's idempotency key. */
   readonly id: string;
-  /** The larger batch of which this one is a part, to be sent by itself. */
+  /** The larger batch that was refused, and of which this one is a part. */
   readonly splitFrom?: string;
-  /** How often the items have been sent, this time included. */
+  /** How often the items have been sent, this time included; where they differ, the most. */
   readonly attempt: number;
   /** Items in the batch. */
   readonly size: number;
   /** Sum of `sizeOf` over its items; 0 without `sizeOf`. */
   readonly bytes: number;
-  /** How long its first item was queued, in milliseconds. */
+  /** How long its first item was queued, since it came or was to be sent again, in milliseconds. */
   readonly waited: number;
   /** From the call of the send function to its answer, in milliseconds. */
   readonly duration: number;
@@ -48,7 +57,7 @@ export interface BatchReport {
   readonly outcome: "saved" | "partial" | "failed" | "unknown";
   /** What the send function rejected with, or why the outcome is unknown. */
   readonly error?: unknown;
-  /** Whether another attempt follows, at all the items or at those which were not saved. */
+  /** Whether items are sent again: all of them, or some of those which were not saved. */
   readonly retried: boolean;
   /** Whether the batch was refused because of its data, and its halves follow. */
   readonly split: boolean;
@@ -75,4 +84,6 @@ export interface Account<T = unknown> {
    * where there are none.
    */
   readonly failures?: readonly Failure<T>[];
+  /** How many more there were than are listed, where there were more than `maxFailures`. */
+  readonly omitted?: number;
 }

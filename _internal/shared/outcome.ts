@@ -1,3 +1,5 @@
+import { messageOf } from "./inspect.ts";
+
 /**
  * How an item ended.
  *
@@ -30,6 +32,8 @@ export class OutcomeError extends Error {
   readonly retryable: boolean | undefined;
   /** Whether it is about single items of the batch; `undefined` where it does not say. */
   readonly bisectable: boolean | undefined;
+  /** Milliseconds to wait before another attempt; `undefined` where it does not say. */
+  readonly retryAfter: number | undefined;
 
   /**
    * Constructs an error.
@@ -48,6 +52,7 @@ export class OutcomeError extends Error {
     this.outcome = outcome;
     this.retryable = options?.retryable;
     this.bisectable = options?.bisectable;
+    this.retryAfter = options?.retryAfter;
   }
 }
 
@@ -57,6 +62,8 @@ export interface OutcomeErrorOptions extends ErrorOptions {
   retryable?: boolean;
   /** Whether it is about single items, so that others of the same batch may be saved. */
   bisectable?: boolean;
+  /** Milliseconds to wait before another attempt, as an HTTP server says with `Retry-After`. */
+  retryAfter?: number;
 }
 
 /**
@@ -136,7 +143,7 @@ export class UnknownOutcomeError extends OutcomeError {
   }
 }
 
-/** An item that was pushed and not saved. */
+/** An item that was not saved. */
 export interface Failure<T> {
   /** The item. */
   readonly item: T;
@@ -144,6 +151,8 @@ export interface Failure<T> {
   readonly outcome: Exclude<Outcome, "saved">;
   /** What the send function rejected with, or why the item was not sent. */
   readonly error: unknown;
+  /** How often it was sent. */
+  readonly attempts: number;
 }
 
 /**
@@ -169,33 +178,32 @@ export interface Failure<T> {
 export class FlushError<T = unknown> extends AggregateError {
   /** The items, in the order in which they ended. */
   readonly failures: readonly Failure<T>[];
+  /** How many more there were than the batcher keeps, which is `maxFailures`. */
+  readonly omitted: number;
 
   /**
    * Constructs an error from what happened to each item.
    *
    * @param failures The items that were not saved; at least one.
+   * @param omitted How many more there were.
    */
-  constructor(failures: readonly Failure<T>[]) {
+  constructor(failures: readonly Failure<T>[], omitted = 0) {
     const counts = (["failed", "unknown", "unsent"] as const)
       .map((outcome) => {
         const count = failures.filter((one) => one.outcome === outcome).length;
         return { count, text: `${count} ${outcome}` };
       })
       .filter(({ count }) => count > 0);
-    const first = failures[0].error;
+    if (omitted > 0) counts.push({ count: omitted, text: `${omitted} not listed` });
+    const total = failures.length + omitted;
     super(
       failures.map(({ error }) => error),
-      `Cannot save ${failures.length} pushed ${failures.length === 1 ? "item" : "items"} (${
+      `Cannot save ${total} pushed ${total === 1 ? "item" : "items"} (${
         counts.map(({ text }) => text).join(", ")
-      }); the first: ${first instanceof Error ? first.message : String(first)}`,
+      }); the first: ${messageOf(failures[0].error)}`,
     );
     this.name = "FlushError";
     this.failures = failures;
+    this.omitted = omitted;
   }
-}
-
-/** How the items of a batch ended whose send function rejected with this error. */
-export function outcomeOf(error: unknown): "failed" | "unknown" {
-  const outcome = (error as { outcome?: unknown } | null | undefined)?.outcome;
-  return outcome === "unknown" ? "unknown" : "failed";
 }

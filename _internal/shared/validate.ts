@@ -1,5 +1,5 @@
 /** Longest delay in milliseconds that `setTimeout` keeps; a longer one would fire at once. */
-const MAX_TIMER_DELAY = 2 ** 31 - 1;
+export const MAX_TIMER_DELAY = 2 ** 31 - 1;
 
 /** Throws unless `value` is a whole number of at least 1 (or, where it may be, `Infinity`). */
 export function assertPositiveInteger(
@@ -46,13 +46,34 @@ export function assertFunction(
   );
 }
 
+/** Throws unless `value` is an `AbortSignal`, of whatever realm, or not given. */
+export function assertSignal(intent: string, value: unknown): AbortSignal | undefined {
+  if (value === undefined || value === null) return undefined;
+  const { aborted, addEventListener } = value as AbortSignal;
+  if (typeof aborted === "boolean" && typeof addEventListener === "function") {
+    return value as AbortSignal;
+  }
+  throw new TypeError(
+    `Cannot ${intent} as 'signal' must be an AbortSignal: current value is ${describe(value)}`,
+  );
+}
+
 /** What kind of value this is, without showing what is in it. */
 export function describe(value: unknown): string {
   if (value === null) return "null";
-  if (Array.isArray(value)) return `an array of ${value.length}`;
+  if (isArray(value)) return `an array of ${value.length}`;
   if (typeof value === "number" || typeof value === "boolean") {
     return String(value);
   }
   if (value === undefined) return "undefined";
   return /^[aeiou]/.test(typeof value) ? `an ${typeof value}` : `a ${typeof value}`;
+}
+
+/** As `Array.isArray()`, which throws of a proxy that was revoked. */
+function isArray(value: unknown): value is readonly unknown[] {
+  try {
+    return Array.isArray(value);
+  } catch {
+    return false;
+  }
 }

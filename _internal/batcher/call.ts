@@ -1,0 +1,134 @@
+import type { Batch, Send } from "../shared/contract.ts";
+import { isError, isThenable, messageOf } from "../shared/inspect.ts";
+import { OutcomeError, UnknownOutcomeError } from "../shared/outcome.ts";
+import { describe } from "../shared/validate.ts";
+import { readError } from "./error_facts.ts";
+
+/** What a call of the send function came to: a result or an error for each item, or one for all. */
+export type Answer<R> =
+  | { readonly results: readonly (R | Error)[] | undefined; readonly errors: number }
+  | { readonly error: unknown };
+
+/** A call of the send function that is out. */
+export interface Call<R> {
+  /** Comes when the send function has answered, when time is up, or on `cancel()`. Never rejects. */
+  readonly answer: Promise<Answer<R>>;
+  cancel(reason: unknown): void;
+}
+
+/** What a call is made with, beside the items. */
+export interface CallOptions {
+  readonly batch: Omit<Batch, "signal">;
+  /** In milliseconds. */
+  readonly timeout: number;
+  /** Called once the send function itself has come back, which may be long after the answer. */
+  readonly onReturn?: () => void;
+}
+
+/**
+ * Calls the send function, at once. Nothing that it does (throw, hang, answer nonsense, answer late)
+ * keeps the answer from coming.
+ */
+export function startCall<T, R>(
+  send: Send<T, R>,
+  items: readonly T[],
+  { batch, timeout, onReturn }: CallOptions,
+): Call<R> {
+  const { promise: answer, resolve } = Promise.withResolvers<Answer<R>>();
+  const controller = new AbortController();
+
+  function giveUp(message: string, reason: unknown): void {
+    clearTimeout(timer);
+    resolve({ error: new UnknownOutcomeError(message, { cause: reason }) });
+    controller.abort(reason);
+  }
+
+  const timer = setTimeout(() => {
+    const message =
+      `Cannot tell whether a batch of ${items.length} was saved as no answer came within ${timeout} ms`;
+    giveUp(message, new DOMException(message, "TimeoutError"));
+  }, timeout);
+
+  // The send function may do with its array as it likes.
+  const call = callSend(send, items.slice(), { ...batch, signal: controller.signal });
+  call.then((answer) => {
+    clearTimeout(timer);
+    onReturn?.();
+    resolve(answer);
+  });
+
+  return {
+    answer,
+    cancel: (reason) =>
+      giveUp(
+        `Cannot tell whether a batch of ${items.length} was saved as it was aborted in flight`,
+        reason,
+      ),
+  };
+}
+
+async function callSend<T, R>(
+  send: Send<T, R>,
+  items: readonly T[],
+  batch: Batch,
+): Promise<Answer<R>> {
+  const size = items.length;
+  let answer: unknown;
+  try {
+    answer = send(items, batch);
+    if (!isThenable(answer)) {
+      return misused(`it must return a promise: it returned ${describe(answer)}`);
+    }
+    answer = await answer;
+  } catch (error) {
+    return { error };
+  }
+  try {
+    return readAnswer(answer, size) ?? readAnswer<R>(await settleEach(answer), size)!;
+  } catch (error) {
+    return misused(`it cannot be read: ${messageOf(error)}`);
+  }
+}
+
+/** `undefined` where there are promises among the results. */
+function readAnswer<R>(answer: unknown, size: number): Answer<R> | undefined {
+  if (answer === undefined) return { results: undefined, errors: 0 };
+  if (!Array.isArray(answer)) {
+    return misused(
+      `it must resolve with an array or with nothing: it resolved with ${describe(answer)}`,
+    );
+  }
+  if (answer.length !== size) {
+    return misused(
+      `it must resolve with one result per item: it resolved with ${answer.length} for a batch of ${size}`,
+    );
+  }
+  const results = new Array<R | Error>(size);
+  let errors = 0;
+  for (let i = 0; i < size; i++) {
+    const result = results[i] = answer[i];
+    if (isError(result)) errors++;
+    else if (isThenable(result)) return undefined;
+  }
+  return { results, errors };
+}
+
+/** The results that promises stand for, as of `rows.map(async (row) => …)`. */
+async function settleEach(promises: unknown): Promise<unknown[]> {
+  const ends = await Promise.allSettled(promises as unknown[]);
+  return ends.map((end) => end.status === "fulfilled" ? end.value : errorOf(end.reason));
+}
+
+function errorOf(reason: unknown): Error {
+  if (isError(reason)) return reason;
+  const facts = readError(reason);
+  const message = `Cannot save an item as its promise was rejected: ${messageOf(reason)}`;
+  return new OutcomeError(facts.outcome, message, { ...facts, cause: reason });
+}
+
+/** The items were sent, but which of them were saved cannot be read from the answer. */
+function misused(complaint: string): Answer<never> {
+  const message =
+    `Cannot tell what became of a batch from the answer of the send function: ${complaint}`;
+  return { error: new UnknownOutcomeError(message, { retryable: false }) };
+}

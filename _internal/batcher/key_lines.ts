@@ -1,0 +1,103 @@
+import { Fifo } from "./fifo.ts";
+import type { Item } from "./pending_batch.ts";
+
+/** Those who wait for a key, in the order of adding, behind the one item that has it. */
+export interface KeyLine<T, R> {
+  readonly key: unknown;
+  /** Whether the item that has the key is settled. */
+  isSettled: boolean;
+  /** Calls of the send function with that item which have not come back. */
+  calls: number;
+  waiting: Fifo<Item<T, R>> | undefined;
+  timer: ReturnType<typeof setTimeout> | undefined;
+}
+
+/** What becomes of those who wait. */
+export interface KeyLineEvents<T, R> {
+  /** It has the key now. */
+  readonly release: (one: Item<T, R>) => void;
+  /** They have waited too long. */
+  readonly giveUp: (waiting: readonly Item<T, R>[]) => void;
+}
+
+/**
+ * The ordering keys. One item at a time has a key, from its way into a batch until it is settled and
+ * every call that it went out with has come back: also a call that has run out of time may still save
+ * it. Where such a call does not come back, those behind it wait no longer than an attempt may take.
+ */
+export class KeyLines<T, R> {
+  readonly #lines = new Map<unknown, KeyLine<T, R>>();
+  readonly #timeout: number;
+  readonly #events: KeyLineEvents<T, R>;
+
+  /** `timeout`: how long, in milliseconds, an attempt may take. */
+  constructor(timeout: number, events: KeyLineEvents<T, R>) {
+    this.#timeout = timeout;
+    this.#events = events;
+  }
+
+  /** The line of a key that somebody has. */
+  find(key: unknown): KeyLine<T, R> | undefined {
+    return this.#lines.get(key);
+  }
+
+  /** Gives a key that nobody has to an item. */
+  take(key: unknown): KeyLine<T, R> {
+    const line = { key, isSettled: false, calls: 0, waiting: undefined, timer: undefined };
+    this.#lines.set(key, line);
+    return line;
+  }
+
+  wait(line: KeyLine<T, R>, one: Item<T, R>): void {
+    (line.waiting ??= new Fifo()).push(one);
+    this.#watch(line);
+  }
+
+  left(lines: readonly (KeyLine<T, R> | undefined)[]): void {
+    for (const line of lines) if (line !== undefined) line.calls++;
+  }
+
+  cameBack(lines: readonly (KeyLine<T, R> | undefined)[]): void {
+    for (const line of lines) {
+      if (line === undefined) continue;
+      line.calls--;
+      this.#passOn(line);
+    }
+  }
+
+  settled(line: KeyLine<T, R>): void {
+    line.isSettled = true;
+    this.#passOn(line);
+    this.#watch(line);
+  }
+
+  /** Takes all who wait out of their lines. */
+  clear(): Item<T, R>[] {
+    return [...this.#lines.values()].flatMap((line) => this.#empty(line));
+  }
+
+  #passOn(line: KeyLine<T, R>): void {
+    if (!line.isSettled || line.calls > 0) return;
+    let next = line.waiting?.shift();
+    while (next !== undefined && next.epoch === undefined) next = line.waiting!.shift();
+    clearTimeout(line.timer);
+    line.timer = undefined;
+    if (next === undefined) {
+      this.#lines.delete(line.key);
+      return;
+    }
+    line.isSettled = false;
+    this.#events.release(next);
+  }
+
+  #watch(line: KeyLine<T, R>): void {
+    if (!line.isSettled || line.calls === 0 || line.waiting?.head === undefined) return;
+    line.timer ??= setTimeout(() => this.#events.giveUp(this.#empty(line)), this.#timeout);
+  }
+
+  #empty(line: KeyLine<T, R>): Item<T, R>[] {
+    clearTimeout(line.timer);
+    line.timer = undefined;
+    return line.waiting?.clear().filter(({ epoch }) => epoch !== undefined) ?? [];
+  }
+}

@@ -1,0 +1,157 @@
+import type { Epoch } from "./epochs.ts";
+import type { KeyLine } from "./key_lines.ts";
+
+/** What has become of an item so far that is to be sent again. */
+export interface History {
+  /** How often it has been sent. */
+  readonly attempts: number;
+  /** How often it has been sent, and since when, as the retry policy counts. */
+  readonly tries: number;
+  readonly since: number;
+  /** The first attempt that was never answered. */
+  readonly unanswered: number | undefined;
+  /** What it is rejected with if it is not sent again after all. */
+  readonly error: unknown;
+}
+
+/** What only some items need: a signal that withdraws it, and a `push()` that waits for room. */
+export interface Ticket<T, R> {
+  /** The item, while it stands in the line of its key, and then its place in a batch. */
+  item: Item<T, R> | undefined;
+  batch: PendingBatch<T, R> | undefined;
+  index: number;
+  signal: AbortSignal | undefined;
+  readonly room: PromiseWithResolvers<void> | undefined;
+  waiting: boolean;
+  readonly size: number;
+}
+
+/** An item outside a batch, with all that belongs to it. */
+export interface Item<T, R> {
+  readonly item: T;
+  readonly size: number;
+  readonly group: unknown;
+  /** Who waits for it until it is settled: those who flush. `undefined` once it is withdrawn. */
+  epoch: Epoch | undefined;
+  /** Settle the promise of an `add()`; a pushed item has neither. */
+  readonly resolve: ((result: R) => void) | undefined;
+  readonly reject: ((error: unknown) => void) | undefined;
+  readonly line: KeyLine<T, R> | undefined;
+  readonly history: History | undefined;
+  readonly ticket: Ticket<T, R> | undefined;
+}
+
+/**
+ * Items that leave together. They lie in parallel arrays, as an object for each would double what it
+ * costs to add one; what only some items have stands beside them, where there is any.
+ */
+export class PendingBatch<T, R> {
+  readonly items: T[] = [];
+  /** `undefined` where an item was withdrawn. */
+  readonly epochs: (Epoch | undefined)[] = [];
+  readonly resolves: (((result: R) => void) | undefined)[] = [];
+  readonly rejects: (((error: unknown) => void) | undefined)[] = [];
+  sizes: number[] | undefined;
+  lines: (KeyLine<T, R> | undefined)[] | undefined;
+  histories: (History | undefined)[] | undefined;
+  tickets: (Ticket<T, R> | undefined)[] | undefined;
+  /** Items that were not withdrawn, and the sum of their sizes. */
+  live = 0;
+  bytes = 0;
+  /** Whether it is to leave however young it is. */
+  isDue = false;
+  /** The same over all attempts at these items together. */
+  id: string | undefined;
+  /** The larger batch of which this one is a part. */
+  splitFrom: string | undefined;
+  /** Whether nothing may join its items: they were refused together, or may be there already. */
+  isSealed = false;
+
+  constructor(
+    readonly group: unknown,
+    /** When its first item came, or came back. */
+    public at: number,
+  ) {}
+
+  append(
+    item: T,
+    epoch: Epoch,
+    resolve: ((result: R) => void) | undefined,
+    reject: ((error: unknown) => void) | undefined,
+    size: number,
+  ): number {
+    const index = this.items.push(item) - 1;
+    this.epochs.push(epoch);
+    if (resolve !== undefined) {
+      this.resolves[index] = resolve;
+      this.rejects[index] = reject;
+    }
+    if (size > 0) {
+      (this.sizes ??= [])[index] = size;
+      this.bytes += size;
+    }
+    this.live++;
+    return index;
+  }
+
+  /** Appends an item with all that belongs to it. */
+  put(one: Item<T, R>): void {
+    const index = this.append(one.item, one.epoch!, one.resolve, one.reject, one.size);
+    if (one.line !== undefined) (this.lines ??= [])[index] = one.line;
+    if (one.history !== undefined) (this.histories ??= [])[index] = one.history;
+    if (one.ticket !== undefined) this.hold(one.ticket, index);
+  }
+
+  hold(ticket: Ticket<T, R>, index: number): void {
+    (this.tickets ??= [])[index] = ticket;
+    ticket.batch = this;
+    ticket.index = index;
+    ticket.item = undefined;
+  }
+
+  get(index: number, history: History | undefined = this.histories?.[index]): Item<T, R> {
+    return {
+      item: this.items[index],
+      size: this.sizes?.[index] ?? 0,
+      group: this.group,
+      epoch: this.epochs[index],
+      resolve: this.resolves[index],
+      reject: this.rejects[index],
+      line: this.lines?.[index],
+      history,
+      ticket: this.tickets?.[index],
+    };
+  }
+
+  /** Withdraws an item, which leaves a hole. */
+  drop(index: number): void {
+    this.live--;
+    this.bytes -= this.sizes?.[index] ?? 0;
+    this.items[index] = undefined as T;
+    this.epochs[index] = undefined;
+    this.resolves[index] = this.rejects[index] = undefined;
+    if (this.tickets !== undefined) this.tickets[index] = undefined;
+  }
+
+  /** All items that were not withdrawn. */
+  *[Symbol.iterator](): Iterator<Item<T, R>> {
+    for (let i = 0; i < this.items.length; i++) {
+      if (this.epochs[i] !== undefined) yield this.get(i);
+    }
+  }
+
+  /** The same batch without the holes. */
+  compact(): PendingBatch<T, R> {
+    if (this.live === this.items.length) return this;
+    const compact = new PendingBatch<T, R>(this.group, this.at);
+    for (const one of this) compact.put(one);
+    return compact;
+  }
+
+  /** How often the most often sent of its items has been sent. */
+  get attempts(): number {
+    let attempts = 0;
+    this.histories?.forEach((history) => attempts = Math.max(attempts, history?.attempts ?? 0));
+    return attempts;
+  }
+}

@@ -1,0 +1,257 @@
+import type { Epoch } from "./epochs.ts";
+import { Fifo } from "./fifo.ts";
+import { type Item, PendingBatch, type Ticket } from "./pending_batch.ts";
+
+/** The bounds of a queue and of its batches. */
+export interface QueueLimits {
+  readonly maxItems: number;
+  readonly maxBytes: number;
+  readonly maxQueued: number;
+  readonly maxQueuedBytes: number;
+}
+
+/**
+ * What is to be sent, first in, first out, in the batches in which it will leave: those that are
+ * full, those that are being filled (one, or one for each group), and those that are to be sent again
+ * later.
+ *
+ * It never refuses an item, and knows who has to wait for room. What is to be sent again has a bound
+ * of its own, of the same size, so that it does not keep new items from coming.
+ */
+export class Queue<T, R> {
+  readonly #limits: QueueLimits;
+  readonly #ready = new Fifo<PendingBatch<T, R>>();
+  /** The batches that are being filled, by their groups, oldest first. */
+  readonly #open = new Map<unknown, PendingBatch<T, R>>();
+  /** The one that was filled last: mostly the only one. */
+  #filled: PendingBatch<T, R> | undefined;
+  #oldestOpen: PendingBatch<T, R> | undefined;
+  /** What is to be sent again, the next one last. */
+  #later: { readonly batch: PendingBatch<T, R>; readonly notBefore: number }[] = [];
+  #laterItems = 0;
+  /** Items that stand in the lines of their keys, or in a batch. */
+  #items = 0;
+  #bytes = 0;
+  /** Those who wait for room, in the order of coming, and what they have brought. */
+  readonly #waiting = new Fifo<Ticket<T, R>>();
+  #waitingItems = 0;
+  #waitingBytes = 0;
+
+  constructor(limits: QueueLimits) {
+    this.#limits = limits;
+  }
+
+  /** Items that are not out. */
+  get size(): number {
+    return this.#items + this.#laterItems;
+  }
+
+  /** Room for items; not above 0 when producers should wait. */
+  get room(): number {
+    const { maxQueued, maxQueuedBytes } = this.#limits;
+    const items = maxQueued - Math.max(this.#items, this.#laterItems);
+    return this.#bytes < maxQueuedBytes ? items : Math.min(items, 0);
+  }
+
+  /** Whether another item comes in without waiting, those aside who wait already. */
+  get hasRoom(): boolean {
+    const { maxQueued, maxQueuedBytes } = this.#limits;
+    return this.#items - this.#waitingItems < maxQueued && this.#laterItems < maxQueued &&
+      this.#bytes - this.#waitingBytes < maxQueuedBytes;
+  }
+
+  /** Whether nothing can join the batches that are being filled. */
+  get isFull(): boolean {
+    const { maxQueued, maxQueuedBytes } = this.#limits;
+    return this.#items >= maxQueued || this.#bytes >= maxQueuedBytes;
+  }
+
+  /** The first of the batches to which nothing can be added. */
+  get ready(): PendingBatch<T, R> | undefined {
+    while (this.#ready.head?.live === 0) this.#ready.shift();
+    return this.#ready.head;
+  }
+
+  /** The oldest of the batches that are being filled. */
+  get filling(): PendingBatch<T, R> | undefined {
+    return this.#oldestOpen;
+  }
+
+  /** When the next item is to be sent again, in milliseconds of the monotonic clock. */
+  get nextRetry(): number {
+    return this.#later.at(-1)?.notBefore ?? Infinity;
+  }
+
+  /** Appends an item that has neither key nor group nor ticket: the fast way. */
+  append(
+    item: T,
+    epoch: Epoch,
+    resolve: ((result: R) => void) | undefined,
+    reject: ((error: unknown) => void) | undefined,
+    size: number,
+    now: number,
+  ): void {
+    const batch = this.#batchFor(undefined, size, now);
+    batch.append(item, epoch, resolve, reject, size);
+    this.#joined(batch, size);
+  }
+
+  put(one: Item<T, R>, now: number, isDue = false): void {
+    const batch = this.#batchFor(one.group, one.size, now);
+    batch.put(one);
+    if (isDue) batch.isDue = true;
+    this.#joined(batch, one.size);
+  }
+
+  /** Puts a batch behind those that are ready. */
+  putReady(batch: PendingBatch<T, R>): void {
+    this.#items += batch.live;
+    this.#bytes += batch.bytes;
+    this.#ready.push(batch);
+  }
+
+  /** Puts back what is to be sent again. */
+  putLater(batch: PendingBatch<T, R>, notBefore: number): void {
+    let low = 0, high = this.#later.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.#later[middle].notBefore > notBefore) low = middle + 1;
+      else high = middle;
+    }
+    this.#later.splice(low, 0, { batch, notBefore });
+    this.#laterItems += batch.live;
+    this.#bytes += batch.bytes;
+  }
+
+  /** Takes up what is to be sent again by now. */
+  wake(now: number): void {
+    while (this.nextRetry <= now) {
+      const { batch, notBefore } = this.#later.pop()!;
+      this.#laterItems -= batch.live;
+      this.#bytes -= batch.bytes;
+      batch.at = notBefore;
+      if (batch.isSealed) this.putReady(batch);
+      else for (const one of batch) this.put(one, now, true);
+    }
+    if (this.#waitingItems > 0) this.#letIn();
+  }
+
+  /** Has all that is being filled leave as soon as a slot is free. */
+  hurry(): void {
+    for (const batch of this.#open.values()) batch.isDue = true;
+  }
+
+  /** Takes the first ready or the oldest open batch out of the queue, without holes. */
+  take(batch: PendingBatch<T, R>): PendingBatch<T, R> {
+    if (batch === this.#ready.head) this.#ready.shift();
+    else this.#removeOpen(batch);
+    this.#items -= batch.live;
+    this.#bytes -= batch.bytes;
+    batch.tickets?.forEach((ticket) => ticket !== undefined && this.#admit(ticket));
+    if (this.#waitingItems > 0) this.#letIn();
+    return batch.compact();
+  }
+
+  /** Counts an item that stands in the line of its key, or that has left it. */
+  count(items: 1 | -1, bytes: number): void {
+    this.#items += items;
+    this.#bytes += items * bytes;
+  }
+
+  /** Lines up who has put an item into a queue that had no room. */
+  waitForRoom(ticket: Ticket<T, R>): void {
+    ticket.waiting = true;
+    this.#waiting.push(ticket);
+    this.#waitingItems++;
+    this.#waitingBytes += ticket.size;
+  }
+
+  /** Takes an item out, wherever it is. */
+  withdraw(ticket: Ticket<T, R>): Item<T, R> {
+    const { batch, index, item } = ticket;
+    const withdrawn = item === undefined ? batch!.get(index) : { ...item };
+    if (item !== undefined) item.epoch = undefined;
+    else {
+      batch!.drop(index);
+      if (batch!.live === 0 && this.#open.get(batch!.group) === batch) this.#removeOpen(batch!);
+    }
+    this.count(-1, withdrawn.size);
+    if (ticket.waiting) this.#stopWaiting(ticket);
+    this.#letIn();
+    return withdrawn;
+  }
+
+  /** Takes everything. Nobody is let in. */
+  clear(): Item<T, R>[] {
+    const batches = [
+      ...this.#ready.clear(),
+      ...this.#open.values(),
+      ...this.#later.map(({ batch }) => batch),
+    ];
+    this.#open.clear();
+    this.#filled = this.#oldestOpen = undefined;
+    this.#later = [];
+    this.#waiting.clear();
+    this.#items =
+      this.#bytes =
+      this.#laterItems =
+      this.#waitingItems =
+      this.#waitingBytes =
+        0;
+    return batches.flatMap((batch) => [...batch]);
+  }
+
+  #batchFor(group: unknown, size: number, now: number): PendingBatch<T, R> {
+    let batch = this.#filled;
+    if (batch === undefined || batch.group !== group) batch = this.#open.get(group);
+    if (batch !== undefined && batch.bytes > 0 && batch.bytes + size > this.#limits.maxBytes) {
+      this.#close(batch);
+      batch = undefined;
+    }
+    if (batch === undefined) {
+      batch = new PendingBatch(group, now);
+      this.#open.set(group, batch);
+      this.#oldestOpen ??= batch;
+    }
+    return this.#filled = batch;
+  }
+
+  #joined(batch: PendingBatch<T, R>, size: number): void {
+    this.#items++;
+    this.#bytes += size;
+    const { maxItems, maxBytes } = this.#limits;
+    if (batch.items.length >= maxItems || batch.bytes >= maxBytes) this.#close(batch);
+  }
+
+  #close(batch: PendingBatch<T, R>): void {
+    this.#removeOpen(batch);
+    this.#ready.push(batch);
+  }
+
+  #removeOpen(batch: PendingBatch<T, R>): void {
+    this.#open.delete(batch.group);
+    if (this.#filled === batch) this.#filled = undefined;
+    if (this.#oldestOpen === batch) this.#oldestOpen = this.#open.values().next().value;
+  }
+
+  /** Lets those in who have waited for room, first come, first served. */
+  #letIn(): void {
+    for (let first = this.#waiting.head; first !== undefined; first = this.#waiting.head) {
+      if (first.waiting && !this.hasRoom) return;
+      this.#waiting.shift();
+      this.#admit(first);
+    }
+  }
+
+  #admit(ticket: Ticket<T, R>): void {
+    if (!ticket.waiting) return;
+    this.#stopWaiting(ticket);
+    ticket.room!.resolve();
+  }
+
+  #stopWaiting(ticket: Ticket<T, R>): void {
+    ticket.waiting = false;
+    this.#waitingItems--;
+    this.#waitingBytes -= ticket.size;
+  }
+}

@@ -1,0 +1,254 @@
+import type { BatchReport } from "../shared/contract.ts";
+import { isError, messageOf } from "../shared/inspect.ts";
+import { OutcomeError, UnknownOutcomeError, UnsentError } from "../shared/outcome.ts";
+import type { Answer } from "./call.ts";
+import { type ErrorFacts, readError } from "./error_facts.ts";
+import type { KeyLines } from "./key_lines.ts";
+import type { Ledger } from "./ledger.ts";
+import { type History, type Item, PendingBatch } from "./pending_batch.ts";
+import type { Queue } from "./queue.ts";
+import type { RetryPolicy } from "./retry.ts";
+
+/** What the settlement does on behalf of a batcher. */
+export interface SettlementSettings<T, R> {
+  readonly retry: RetryPolicy;
+  readonly idempotent: boolean;
+  /** Whether a batch that was refused with this error is to be split. */
+  readonly isBisectable: (error: unknown) => boolean;
+  readonly report: ((report: BatchReport) => void) | undefined;
+  /** Whether nothing is sent any more. */
+  readonly isStopped: () => boolean;
+  readonly queue: Queue<T, R>;
+  readonly lines: KeyLines<T, R>;
+  readonly ledger: Ledger<T, R>;
+}
+
+/** A call of the send function that has come to an answer. */
+export interface Sent {
+  readonly id: string;
+  readonly attempt: number;
+  /** How long the first item was queued, in milliseconds. */
+  readonly waited: number;
+  readonly start: number;
+}
+
+/** What an error means for an item. */
+interface Refusal {
+  readonly error: unknown;
+  readonly facts: ErrorFacts;
+  /** Milliseconds after which it is sent again; `undefined` if it is not. */
+  readonly pause: number | undefined;
+}
+
+/**
+ * What an answer means for each item: it is settled at once, or it goes back to the queue with its
+ * history, to be sent again or, where its batch was refused because of data, in a half of that batch.
+ */
+export class Settlement<T, R> {
+  readonly #settings: SettlementSettings<T, R>;
+
+  constructor(settings: SettlementSettings<T, R>) {
+    this.#settings = settings;
+  }
+
+  settle(batch: PendingBatch<T, R>, sent: Sent, answer: Answer<R>): void {
+    const { ledger, lines } = this.#settings;
+    const now = performance.now();
+    if ("results" in answer && answer.errors === 0) {
+      this.#report(batch, sent, now, { outcome: "saved", retried: false, split: false });
+      ledger.saveAll(batch, answer.results);
+      batch.lines?.forEach((line) => lines.settled(line!));
+      return;
+    }
+    const isWhole = "error" in answer;
+    const refusals = this.#examine(batch, sent, now, answer);
+    const isRefused = isWhole && this.#isRefused(answer.error);
+    const split = isRefused && batch.live > 1 &&
+      refusals.some((refusal) => refusal!.pause === undefined);
+    this.#report(batch, sent, now, {
+      outcome: isWhole
+        ? refusals[0]!.facts.outcome
+        : answer.errors === batch.live
+        ? "failed"
+        : "partial",
+      ...isWhole && { error: answer.error },
+      retried: !split && refusals.some((refusal) => refusal?.pause !== undefined),
+      split,
+    });
+    const error = split ? refusedTogether(answer.error) : undefined;
+    const again: { one: Item<T, R>; pause: number }[] = [];
+    for (let i = 0; i < refusals.length; i++) {
+      const refusal = refusals[i];
+      if (refusal === undefined) this.#save(batch.get(i), isWhole ? undefined : answer.results![i]);
+      else if (!split && refusal.pause === undefined) this.#refuse(batch.get(i), refusal);
+      else {
+        const history = next(batch.histories?.[i], refusal, sent.start);
+        const one = batch.get(i, split ? { ...history, tries: 0, since: now, error } : history);
+        again.push({ one, pause: refusal.pause ?? 0 });
+      }
+    }
+    // A hook may have stopped the batcher.
+    if (this.#settings.isStopped()) { for (const { one } of again) this.abandon(one, ""); }
+    else if (split) this.#putHalves(batch, sent, again.map(({ one }) => one), now);
+    else this.#putBack(batch, sent, again, now);
+  }
+
+  /** Settles an item that is not sent, or not sent again, any more. */
+  abandon(one: Item<T, R>, why: string, cause?: unknown): void {
+    const { history, ticket } = one;
+    if (history !== undefined) {
+      const { error, unanswered } = history;
+      if (unanswered === undefined) this.#fail(one, "failed", error);
+      else this.#fail(one, "unknown", doubt(error, unanswered));
+      return;
+    }
+    const error = new UnsentError(one.item, `Cannot send an item as ${why}`, { cause });
+    if (ticket?.waiting) ticket.room!.reject(error);
+    this.#fail(one, "unsent", error, { isTold: ticket?.waiting });
+  }
+
+  /** What each error means; `undefined` for the items that were saved. */
+  #examine(
+    batch: PendingBatch<T, R>,
+    { start }: Sent,
+    now: number,
+    answer: Answer<R>,
+  ): (Refusal | undefined)[] {
+    const { idempotent, retry } = this.#settings;
+    const isWhole = "error" in answer;
+    // A part of a batch that was refused is not tried again and again, but split further.
+    const isFinal = isWhole && batch.splitFrom !== undefined && this.#isRefused(answer.error);
+    const jitter = Math.random();
+    let known: { error: unknown; facts: ErrorFacts; isRetryable: boolean } | undefined;
+    return batch.items.map((_, i) => {
+      const error = isWhole ? answer.error : answer.results![i];
+      if (!isWhole && !isError(error)) return undefined;
+      if (known === undefined || known.error !== error) {
+        const facts = readError(error);
+        // An error that stands for one item was meant for it. It has to say that another time may help.
+        const isRetryable = !isFinal && (facts.outcome === "failed" || idempotent) &&
+          (isWhole || facts.retryable === true) && retry.isRetryable(error);
+        known = { error, facts, isRetryable };
+      }
+      const { facts, isRetryable } = known;
+      const { tries = 0, since = start } = batch.histories?.[i] ?? {};
+      const pause = isRetryable
+        ? retry.delayAfter(tries + 1, now - since, { jitter, atLeast: facts.retryAfter })
+        : undefined;
+      return { error, facts, pause };
+    });
+  }
+
+  /** Whether the sink refused the items because of what is in them. */
+  #isRefused(error: unknown): boolean {
+    return readError(error).outcome === "failed" && this.#settings.isBisectable(error);
+  }
+
+  #report(
+    batch: PendingBatch<T, R>,
+    { id, attempt, waited, start }: Sent,
+    now: number,
+    rest: Pick<BatchReport, "outcome" | "error" | "retried" | "split">,
+  ): void {
+    const { report } = this.#settings;
+    if (report === undefined) return;
+    const { splitFrom, live: size, bytes } = batch;
+    report({ id, splitFrom, attempt, size, bytes, waited, duration: now - start, ...rest });
+  }
+
+  #save(one: Item<T, R>, result: unknown): void {
+    const { ledger, lines } = this.#settings;
+    ledger.save(one, result);
+    if (one.line !== undefined) lines.settled(one.line);
+  }
+
+  /**
+   * A refusal does not tell that nothing was saved where an earlier attempt went unanswered. But where
+   * it is about the item's own data, the earlier one was refused as well.
+   */
+  #refuse(one: Item<T, R>, { error, facts }: Refusal): void {
+    const { attempts = 0, unanswered } = one.history ?? {};
+    const isDoubtful = facts.outcome === "failed" && unanswered !== undefined &&
+      facts.bisectable !== true;
+    const options = { attempts: attempts + 1 };
+    if (isDoubtful) this.#fail(one, "unknown", doubt(error, unanswered), options);
+    else this.#fail(one, facts.outcome, error, options);
+  }
+
+  #fail(one: Item<T, R>, ...args: TailOf<Parameters<Ledger<T, R>["fail"]>>): void {
+    const { ledger, lines } = this.#settings;
+    ledger.fail(one, ...args);
+    if (one.line !== undefined) lines.settled(one.line);
+  }
+
+  #putHalves(batch: PendingBatch<T, R>, { id }: Sent, items: Item<T, R>[], now: number): void {
+    const middle = items.length >> 1;
+    for (const half of [items.slice(0, middle), items.slice(middle)]) {
+      const part = new PendingBatch<T, R>(batch.group, now);
+      part.isSealed = true;
+      part.splitFrom = id;
+      for (const one of half) part.put(one);
+      this.#settings.queue.putReady(part);
+    }
+  }
+
+  /**
+   * Puts back what is to be sent again: a batch as a whole if it is to be so as a whole, which a sink
+   * may know by its id, and otherwise each item. Those that may be there already stay by themselves.
+   */
+  #putBack(
+    batch: PendingBatch<T, R>,
+    { id }: Sent,
+    again: readonly { one: Item<T, R>; pause: number }[],
+    now: number,
+  ): void {
+    const isWhole = again.length === batch.live;
+    const groups = new Map<string, { part: PendingBatch<T, R>; pause: number }>();
+    for (const { one, pause } of again) {
+      const isSealed = isWhole || batch.splitFrom !== undefined ||
+        one.history!.unanswered !== undefined;
+      const name = isWhole ? "" : `${pause} ${isSealed}`;
+      let group = groups.get(name);
+      if (group === undefined) {
+        const part = new PendingBatch<T, R>(batch.group, now);
+        part.isSealed = isSealed;
+        part.id = isWhole ? id : undefined;
+        part.splitFrom = batch.splitFrom;
+        groups.set(name, group = { part, pause });
+      }
+      group.part.put(one);
+      group.pause = Math.max(group.pause, pause);
+    }
+    for (const { part, pause } of groups.values()) this.#settings.queue.putLater(part, now + pause);
+  }
+}
+
+type TailOf<A extends unknown[]> = A extends [unknown, ...infer Tail] ? Tail : never;
+
+function next(before: History | undefined, { error, facts }: Refusal, start: number): History {
+  const attempts = (before?.attempts ?? 0) + 1;
+  return {
+    attempts,
+    tries: (before?.tries ?? 0) + 1,
+    since: before?.since ?? start,
+    unanswered: before?.unanswered ?? (facts.outcome === "unknown" ? attempts : undefined),
+    error,
+  };
+}
+
+function doubt(error: unknown, unanswered: number): UnknownOutcomeError {
+  if (readError(error).outcome === "unknown") return error as UnknownOutcomeError;
+  const message =
+    `Cannot tell whether an item was saved as attempt ${unanswered} was never answered, and a later one failed: ${
+      messageOf(error)
+    }`;
+  return new UnknownOutcomeError(message, { cause: error });
+}
+
+/** Of items that are to be sent in halves, if that does not come about. */
+function refusedTogether(cause: unknown): OutcomeError {
+  const message = `Cannot save an item as its batch was refused, and then it was not sent alone: ${
+    messageOf(cause)
+  }`;
+  return new OutcomeError("failed", message, { cause });
+}
