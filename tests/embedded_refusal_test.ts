@@ -8,12 +8,14 @@ import {
   assertStringIncludes,
 } from "@std/assert";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import type { BinarySource } from "../scripts/database/binaries.ts";
 import { EmbeddedServerError, startEmbeddedServer } from "../scripts/database/embedded.ts";
 import { npmPackage } from "../scripts/database/npm_package.ts";
 import { startServer } from "../scripts/database/server.ts";
+import { explainFailure } from "../scripts/database/start_failure.ts";
 import { systemInstallation } from "../scripts/database/system_installation.ts";
-import { ignore, withFolder, withSql } from "./fixtures/embedded_helpers.ts";
+import { denoFor, ignore, outputOfDeno, withFolder, withSql } from "./fixtures/embedded_helpers.ts";
 
 const isRoot = !ignore && Deno.uid() === 0;
 const installed = ignore ? undefined : await systemInstallation({}).catch(() => undefined);
@@ -68,9 +70,87 @@ Deno.test(
     withFolder(async (dataDir) => {
       await Deno.writeTextFile(join(dataDir, "PG_VERSION"), "9\n");
       const message = await assertRefused(() => startEmbeddedServer({ dataDir }));
-      assertStringIncludes(message, "PostgreSQL 9 has written it");
+      assertStrictEquals(
+        message,
+        `Cannot use '${dataDir}' as the data folder as PostgreSQL 9 has written it, the embedded server is PostgreSQL 18, and no PostgreSQL 9 was found on this system: install PostgreSQL 9 or choose another folder`,
+      );
     }),
 );
+
+Deno.test("startEmbeddedServer() uses the PostgreSQL that has written the data", {
+  ignore: installed === undefined || installed.version === 18,
+}, () =>
+  withFolder(async (folder) => {
+    const dataDir = join(folder, "data");
+    await (await startServer({ dataDir }, [systemInstallation])).stop();
+    await using server = await startEmbeddedServer({ dataDir });
+    const [row] = await withSql(server.url, (sql) => sql`SHOW server_version_num`);
+    assertStrictEquals(Math.floor(row.server_version_num / 10_000), installed?.version);
+  }));
+
+Deno.test("startEmbeddedServer() rejects an empty dataDir of somebody else", {
+  ignore: !isRoot,
+}, () =>
+  withFolder(async (folder) => {
+    const dataDir = join(folder, "data");
+    await Deno.mkdir(dataDir);
+    await Deno.chown(dataDir, 4242, 4242);
+    assertStrictEquals(
+      await assertRefused(() => startEmbeddedServer({ dataDir })),
+      `Cannot use '${dataDir}' as the data folder as it belongs to another user: choose another folder`,
+    );
+    assertEquals(await Array.fromAsync(Deno.readDir(dataDir)), []);
+  }));
+
+Deno.test("systemInstallation() does without pg_config", { ignore }, async () => {
+  const module = import.meta.resolve("../scripts/database/system_installation.ts");
+  const code = `import { systemInstallation } from ${JSON.stringify(module)};
+    console.log(await systemInstallation({}).then(() => "found", (error) => error.message));`;
+  const found = await outputOfDeno(["eval", "--no-config", code], { env: { PATH: "/nowhere" } });
+  assertMatch(found, /^(found|no PostgreSQL server was found on this system)\n$/);
+});
+
+Deno.test("explainFailure() says what a user without an entry in /etc/passwd can do", () => {
+  const output = "initdb: error: could not look up effective user ID 4242: user does not exist\n";
+  const { message } = explainFailure({ step: "initdb", output, dataDir: "/tmp/x", port: 5432 });
+  assertStrictEquals(
+    message,
+    "Cannot create a database cluster as this user has no entry in /etc/passwd, which PostgreSQL asks for: add one or pass --database-url",
+  );
+});
+
+Deno.test("defaultCacheDir() is there for a user without a home", { ignore: !isRoot }, async () => {
+  const module = import.meta.resolve("../scripts/database/cache_folder.ts");
+  await withFolder(async (folder) => {
+    const copy = join(folder, "cache_folder.ts");
+    await Deno.copyFile(fileURLToPath(module), copy);
+    const code = `import { defaultCacheDir } from ${JSON.stringify(copy)};
+      console.log(defaultCacheDir());`;
+    await Deno.mkdir(join(folder, "deno"));
+    await Deno.chown(join(folder, "deno"), 4242, 4242);
+    const { stdout } = await new Deno.Command(await denoFor(4242, folder), {
+      args: ["eval", "--no-config", code],
+      clearEnv: true,
+      env: { DENO_DIR: join(folder, "deno"), TMPDIR: folder },
+      cwd: folder,
+      uid: 4242,
+      gid: 4242,
+    }).output();
+    assertStrictEquals(new TextDecoder().decode(stdout), `${folder}/burst-cache-4242\n`);
+  });
+});
+
+Deno.test("startEmbeddedServer() says what to do where TMPDIR is missing", {
+  ignore: ignore || isRoot, // root's server uses /tmp then
+}, async () => {
+  const module = import.meta.resolve("../scripts/database/embedded.ts");
+  const code = `import { startEmbeddedServer } from ${JSON.stringify(module)};
+    await startEmbeddedServer().catch((error) => console.log(error.message));`;
+  const message = await outputOfDeno(["eval", "--no-config", code], {
+    env: { TMPDIR: "/nowhere" },
+  });
+  assertMatch(message, /^Cannot create the temporary folder '\/nowhere\/[^']+': set TMPDIR/);
+});
 
 Deno.test(
   "startEmbeddedServer() rejects a broken dataDir and leaves it as it is",

@@ -187,6 +187,31 @@ Deno.test("startEmbeddedServer() leaves nothing if its shell was killed", {
   assert(await vanishes(server));
 });
 
+for (const end of ["stop", "kill -9"]) {
+  Deno.test(`EmbeddedServer ends by ${end} though its lifeline's holder was killed`, {
+    ignore,
+  }, async () => {
+    await using script = new Script([fixture, end === "stop" ? "stop-when-interrupted" : "wait"]);
+    const server = JSON.parse(await script.line());
+    const shell = (await processOf(server.pid)).ppid;
+    const holder = async () => {
+      const [found] = (await processes()).filter(({ pid, ppid, args }) =>
+        ppid === shell && pid !== server.pid && args !== "" // that one has ended
+      );
+      return found?.pid ?? 0;
+    };
+    const killed = await holder();
+    assert(killed > 0);
+    Deno.kill(killed, "SIGKILL");
+    for (let other = killed; !(other !== killed && other > 0);) {
+      other = await holder();
+    }
+    assert(isAlive(server.pid));
+    script.kill(end === "stop" ? "SIGINT" : "SIGKILL");
+    assert(await vanishes(server));
+  });
+}
+
 Deno.test(
   "startEmbeddedServer() leaves the server to a script that is interrupted",
   { ignore },
@@ -237,7 +262,10 @@ Deno.test(
   async () => {
     await using server = await startEmbeddedServer({ durable: false });
     const { uid } = await processOf(server.pid);
-    if (isRoot) assert(uid > 0);
-    else assertStrictEquals(uid, Deno.uid());
+    if (!isRoot) return assertStrictEquals(uid, Deno.uid());
+    const passwd = await Deno.readTextFile("/etc/passwd");
+    const [, postgres] = /^postgres:[^:]*:(\d+):/m.exec(passwd) ?? [];
+    // Whoever rules the system's PostgreSQL could read the data and the password
+    assert(uid > 0 && uid !== Number(postgres));
   },
 );

@@ -7,7 +7,7 @@ export interface Account {
 
 /**
  * The user to run PostgreSQL as, where that is not the user of this program: PostgreSQL refuses to
- * run as root.
+ * run as root. It is not the system's `postgres`, as whoever rules its server could read the data.
  *
  * @param dataDir Folder with existing data. PostgreSQL insists on running as the owner of its data.
  */
@@ -16,7 +16,7 @@ export async function serverAccount(dataDir?: string): Promise<Account | undefin
   const owner = dataDir === undefined ? undefined : await Deno.stat(dataDir).catch(() => undefined);
   if (owner?.uid) return { name: `user ${owner.uid}`, uid: owner.uid, gid: owner.gid ?? owner.uid };
   const passwd = await Deno.readTextFile("/etc/passwd").catch(() => "");
-  return accountNamed("postgres", passwd) ?? accountNamed("nobody", passwd) ??
+  return accountNamed("burst", passwd) ?? accountNamed("nobody", passwd) ??
     { name: "nobody", uid: 65_534, gid: 65_534 };
 }
 

@@ -17,6 +17,8 @@ export interface Binaries {
 export interface SearchOptions {
   /** The user that will run the programs. */
   account?: Account;
+  /** The data that they have to read. Only the version that wrote them can. */
+  data?: { readonly folder: string; readonly version: number };
   onProgress?: (message: string) => void;
   signal?: AbortSignal;
 }
@@ -48,6 +50,14 @@ export async function findBinaries(
       reasons.push(error instanceof Error ? error.message : String(error));
     }
   }
+  if (options.data) {
+    const { folder, version } = options.data;
+    throw new EmbeddedServerError(
+      `Cannot use '${folder}' as the data folder as PostgreSQL ${version} has written it, ${
+        reasons.join(", and ")
+      }: install PostgreSQL ${version} or choose another folder`,
+    );
+  }
   throw new EmbeddedServerError(
     `Cannot start PostgreSQL as ${
       reasons.join(", and ")
@@ -59,15 +69,19 @@ export async function findBinaries(
 export async function inspectBinaries(bin: string, account?: Account): Promise<Binaries> {
   const suffix = Deno.build.os === "windows" ? ".exe" : "";
   await Deno.stat(join(bin, `initdb${suffix}`));
-  const { stdout } = await new Deno.Command(join(bin, `postgres${suffix}`), {
+  const output = await outputOf(join(bin, `postgres${suffix}`), {
     args: ["--version"],
     cwd: bin,
     uid: account?.uid,
     gid: account?.gid,
-    stdin: "null",
-    stderr: "null",
-  }).output();
-  const release = /\(PostgreSQL\) (\d[\w.]*)/.exec(new TextDecoder().decode(stdout))?.[1];
+  });
+  const release = /\(PostgreSQL\) (\d[\w.]*)/.exec(output)?.[1];
   if (release === undefined) throw new Error(`'${bin}' holds no PostgreSQL that runs here`);
   return { bin, version: parseInt(release), release };
+}
+
+/** What a program prints. Rejects if there is no such program, where `Deno.Command` throws at once. */
+export async function outputOf(program: string, options: Deno.CommandOptions): Promise<string> {
+  const command = new Deno.Command(program, { ...options, stdin: "null", stderr: "null" });
+  return new TextDecoder().decode((await command.output()).stdout);
 }

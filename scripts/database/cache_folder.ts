@@ -1,4 +1,4 @@
-import { homedir } from "node:os";
+import { homedir, tmpdir } from "node:os";
 import { dirname, isAbsolute, join } from "node:path";
 
 /** Where this user keeps programs that can be fetched again. */
@@ -8,9 +8,11 @@ export function defaultCacheDir(): string {
   }
   // Root's server runs as another user, who cannot look into root's home
   if (Deno.uid() === 0) return "/var/cache/burst";
-  if (Deno.build.os === "darwin") return join(homedir(), "Library", "Caches", "burst");
   const xdg = Deno.env.get("XDG_CACHE_HOME") ?? "";
-  return join(isAbsolute(xdg) ? xdg : join(homedir(), ".cache"), "burst");
+  if (isAbsolute(xdg)) return join(xdg, "burst");
+  const home: string | null = homedir(); // null for a user whom the system does not know
+  if (home === null) return join(tmpdir(), `burst-cache-${Deno.uid()}`);
+  return join(home, Deno.build.os === "darwin" ? "Library/Caches" : ".cache", "burst");
 }
 
 /**
@@ -30,7 +32,10 @@ export async function openPrivateCache(folder: string): Promise<string> {
     return path;
   } catch (error) {
     if (!(error instanceof Error)) throw error;
-    throw new Error(`the cache folder '${folder}' cannot be used (${error.message})`);
+    const remedy = Deno.build.os === "windows" || Deno.uid() === 0
+      ? ""
+      : ", set XDG_CACHE_HOME to use another";
+    throw new Error(`the cache folder '${folder}' cannot be used (${error.message}${remedy})`);
   }
 }
 

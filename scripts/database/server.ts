@@ -4,7 +4,7 @@ import { type BinarySource, findBinaries } from "./binaries.ts";
 import { defaultCacheDir } from "./cache_folder.ts";
 import { type ClusterOptions, clusterTemplate, openCluster, USER } from "./cluster.ts";
 import { prepareDataDir } from "./data_dir.ts";
-import { DataDirError, EmbeddedServerError } from "./embedded_server_error.ts";
+import { DataDirError } from "./embedded_server_error.ts";
 import { explainFailure, PortTakenError } from "./start_failure.ts";
 
 const DATABASE = "postgres"; // every new cluster has it; another one would take time to create
@@ -88,13 +88,11 @@ async function startOnce(
   const dataDir = options.dataDir === undefined ? undefined : resolve(options.dataDir);
   const account = await serverAccount(dataDir);
   const version = dataDir === undefined ? undefined : await prepareDataDir(dataDir, account);
-  const search = { account, onProgress, signal };
+  const data = dataDir !== undefined && version !== undefined
+    ? { folder: dataDir, version }
+    : undefined;
+  const search = { account, data, onProgress, signal };
   const binaries = await findBinaries(sources, search);
-  if (version !== undefined && version !== binaries.version) {
-    throw new EmbeddedServerError(
-      `Cannot use '${dataDir}' as the data folder as PostgreSQL ${version} has written it, and this is PostgreSQL ${binaries.version}: choose another folder`,
-    );
-  }
   const template = dataDir === undefined
     ? await clusterTemplate(cacheDir, binaries, search)
     : undefined;

@@ -21,7 +21,9 @@ export function explainFailure(failure: StartFailure): EmbeddedServerError {
   const folder = `'${dataDir}' as the data folder`;
   switch (step) {
     case "mkdir":
-      return new EmbeddedServerError(`Cannot create the temporary folder '${dataDir}'`);
+      return new EmbeddedServerError(
+        `Cannot create the temporary folder '${dataDir}': set TMPDIR to a folder that can be written`,
+      );
     case "access": {
       const whom = user ? `the user '${user}', whom PostgreSQL runs as here,` : "this user";
       return new EmbeddedServerError(
@@ -33,6 +35,11 @@ export function explainFailure(failure: StartFailure): EmbeddedServerError {
         `Cannot use ${folder} as somebody else has created the PostgreSQL cluster in it (there is no file 'burst_password' to read): choose another folder`,
       );
     case "initdb":
+      if (/could not look up effective user ID/.test(output)) {
+        return new EmbeddedServerError(
+          "Cannot create a database cluster as this user has no entry in /etc/passwd, which PostgreSQL asks for: add one or pass --database-url",
+        );
+      }
       return new EmbeddedServerError(
         `Cannot create a database cluster in '${dataDir}': ${telling(output)}`,
       );

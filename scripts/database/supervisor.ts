@@ -47,10 +47,14 @@ take_over() {
   sleep 1
   [ -z "$temporary" ] || rm -rf "$data"
 }
+hold_lifeline() {
+  (while read -r ignored; do :; done; kill -s USR1 $$ || take_over) <&3 >/dev/null &
+  lifeline=$!
+}
 trap stop USR1
-(while read -r ignored; do :; done; kill -s USR1 $$ || take_over) <&3 >/dev/null &
-lifeline=$!
-exec 3<&-
+hold_lifeline
+# Should somebody have killed the other end, then another one takes its place.
+trap '[ -n "$stopping" ] || kill -s 0 "$lifeline" || hold_lifeline' CHLD
 
 run_to_end() {
   child=$1
@@ -61,6 +65,7 @@ run_to_end() {
 }
 
 finish() {
+  trap '' CHLD
   kill -s KILL "$lifeline" $insisting
   if [ -n "$temporary" ]; then rm -rf "$data" || { sleep 1; rm -rf "$data"; }; fi
   exit
@@ -93,7 +98,7 @@ if [ -e "$data/PG_VERSION" ]; then
 else
   say initdb
   signal=TERM # initdb then removes what it has made
-  "$bin/initdb" -D "$data" --pwfile=/dev/fd/4 $initdb_args 4<<END 2>&1 &
+  "$bin/initdb" -D "$data" --pwfile=/dev/fd/4 $initdb_args 3<&- 4<<END 2>&1 &
 $password
 END
   run_to_end $!
@@ -110,7 +115,7 @@ log=$data/server.log
 logged=$(wc -c <"$log" || echo 0)
 signal=INT # disconnect everybody and write everything down
 [ -z "$temporary" ] || signal=QUIT # nobody will read the data again
-"$bin/postgres" -D "$data" "$@" >>"$log" 2>&1 &
+"$bin/postgres" -D "$data" "$@" 3<&- >>"$log" 2>&1 &
 say password "$password"
 say server $!
 run_to_end $!

@@ -1,5 +1,5 @@
 import { delimiter, isAbsolute, join } from "node:path";
-import { type Binaries, inspectBinaries, type SearchOptions } from "./binaries.ts";
+import { type Binaries, inspectBinaries, outputOf, type SearchOptions } from "./binaries.ts";
 
 /** SCRAM passwords came with version 10. */
 const OLDEST_VERSION = 10;
@@ -18,23 +18,19 @@ const USUAL_FOLDERS = [
 ];
 
 /** Finds a PostgreSQL server that is installed on this system. */
-export async function systemInstallation({ account }: SearchOptions): Promise<Binaries> {
+export async function systemInstallation({ account, data }: SearchOptions): Promise<Binaries> {
   for await (const bin of candidates()) {
     const binaries = await inspectBinaries(bin, account).catch(() => undefined);
-    if (binaries !== undefined && binaries.version >= OLDEST_VERSION) return binaries;
+    if (binaries === undefined || binaries.version < OLDEST_VERSION) continue;
+    if (data === undefined || data.version === binaries.version) return binaries;
   }
-  throw new Error("no PostgreSQL server was found on this system");
+  throw new Error(`no PostgreSQL ${data?.version ?? "server"} was found on this system`);
 }
 
 async function* candidates(): AsyncGenerator<string> {
   // A relative folder on the PATH would run programs from wherever the user happens to be
   yield* (Deno.env.get("PATH") ?? "").split(delimiter).filter((folder) => isAbsolute(folder));
-  const pgConfig = await new Deno.Command("pg_config", {
-    args: ["--bindir"],
-    stdin: "null",
-    stderr: "null",
-  }).output().catch(() => undefined);
-  const folder = new TextDecoder().decode(pgConfig?.stdout).trim();
+  const folder = (await outputOf("pg_config", { args: ["--bindir"] }).catch(() => "")).trim();
   if (isAbsolute(folder)) yield folder;
   for (const pattern of USUAL_FOLDERS) yield* await expand(pattern);
 }
