@@ -1,6 +1,6 @@
 import { ScriptError } from "../cli/run.ts";
 import { DELIMITERS, parseRecords } from "./csv.ts";
-import type { Wanted } from "./pages.ts";
+import type { Wanted } from "./source.ts";
 
 /** The first record of a CSV file. */
 export interface Header {

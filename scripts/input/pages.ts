@@ -4,25 +4,12 @@ import { chooseDelimiter, describeDelimiter, type Header, readHeader } from "./c
 import { JsonReader, parseNdjsonLine } from "./json.ts";
 import { type Line, readLines, withoutReturn } from "./lines.ts";
 import type { BrokenRow } from "./row.ts";
+import type { SourceRow, Wanted } from "./source.ts";
 
 export const FORMATS = ["csv", "ndjson", "json", "lines"] as const;
 
 /** How the rows of a file are written. */
 export type Format = typeof FORMATS[number];
-
-/** A column that the input must have, and the flag that names it. */
-export interface Wanted {
-  readonly name: string;
-  readonly flag: string;
-}
-
-/** A row as the input has it: what its columns hold. In plain lines the column is `text`. */
-export interface SourceRow {
-  /** Line of the file on which it begins, counted from 1, and for CSV the one on which it ends. */
-  readonly line: number;
-  readonly lastLine?: number;
-  readonly value: Readonly<Record<string, unknown>>;
-}
 
 /** Options of {@linkcode readPages}. */
 export interface PagesOptions<R> {

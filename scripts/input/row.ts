@@ -1,7 +1,7 @@
 import { checkPassword } from "../../_internal/password/password.ts";
 import { digitsOf } from "./exact_json.ts";
 import { isNullMarker } from "./suspicion.ts";
-import type { SourceRow } from "./pages.ts";
+import type { SourceRow } from "./source.ts";
 
 /** A row of the input that can be used, as far as one sees without the database. */
 export interface InputRow {
