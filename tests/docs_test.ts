@@ -175,6 +175,21 @@ Deno.test({
 });
 
 Deno.test({
+  ...needing("CONTRIBUTING.md and docs/ name files that are there"),
+  async fn() {
+    const missing: string[] = [];
+    for (const [page, text] of pages) {
+      if (page === "CHANGELOG.md") continue;
+      for (const [, path] of text.matchAll(/`([\w.-]+\/[\w./-]+\.ts)`/g)) {
+        const info = await Deno.stat(new URL(path, ROOT)).catch(() => undefined);
+        if (info === undefined) missing.push(`${page}: ${path}`);
+      }
+    }
+    assertEquals(missing, []);
+  },
+});
+
+Deno.test({
   ...needing("README.md and docs/ link to pages, headings and small pictures that are there"),
   async fn() {
     const broken: string[] = [];
