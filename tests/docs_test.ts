@@ -125,15 +125,20 @@ Deno.test({
   },
 });
 
-/** The flags that the help of a script lists and its page does not describe. */
+/** The flags and permissions that the help of a script lists and its page does not. */
 async function undescribed(script: string, page: string): Promise<string[]> {
   const path = fileURLToPath(new URL(`scripts/${script}`, ROOT));
   const { stdout } = await deno(["run", "-A", path, "--help"]);
   const flags = [...stdout.matchAll(/^ {2}(--(?!allow-)[\w-]+)/gm)].map(([, flag]) => flag);
   assert(flags.length > 4, `${script}: ${stdout}`);
-  const described = [...pages.get(page)!.matchAll(/`(--[\w-]+)/g)].map(([, flag]) => flag);
+  const permissions = stdout.match(/--allow-\w+( --allow-\w+)*/g)!;
+  const text = pages.get(page)!.replaceAll(/\s+/g, " ");
+  const described = [...text.matchAll(/`(--[\w-]+)/g)].map(([, flag]) => flag);
   const known = new Set(["--help", ...described]);
-  return flags.filter((flag) => !known.has(flag)).map((flag) => `${script} ${flag}`);
+  return [
+    ...flags.filter((flag) => !known.has(flag)),
+    ...permissions.filter((permission) => !text.includes(permission)),
+  ].map((missing) => `${script} ${missing}`);
 }
 
 Deno.test({
@@ -166,6 +171,21 @@ Deno.test({
     const manual = [...pages].filter(([page]) => /^(README|docs)\b/.test(page));
     const words = new Set(manual.flatMap(([, text]) => text.match(/\w+/g)));
     assertEquals(Object.keys(burst).filter((name) => !words.has(name)), []);
+  },
+});
+
+Deno.test({
+  ...needing("CONTRIBUTING.md and docs/ name files that are there"),
+  async fn() {
+    const missing: string[] = [];
+    for (const [page, text] of pages) {
+      if (page === "CHANGELOG.md") continue;
+      for (const [, path] of text.matchAll(/`([\w.-]+\/[\w./-]+\.ts)`/g)) {
+        const info = await Deno.stat(new URL(path, ROOT)).catch(() => undefined);
+        if (info === undefined) missing.push(`${page}: ${path}`);
+      }
+    }
+    assertEquals(missing, []);
   },
 });
 
