@@ -17,7 +17,7 @@ import { databaseFromFlags } from "./database/from_flags.ts";
 import { FLAGS, makePlan, type Plan, USAGE, type Values } from "./hash/plan.ts";
 import { JobProgress } from "./hash/progress.ts";
 import { checkRejectsPath, openRejects, tellRejects } from "./input/rejects.ts";
-import { jsonReport, type Outcome, textReport } from "./hash/report.ts";
+import { type JobResult, jsonReport, textReport } from "./hash/report.ts";
 import { type Input, openInput } from "./input/input.ts";
 import { eachRow, usable } from "./input/row.ts";
 import { readUsers } from "./input/users.ts";
@@ -66,7 +66,7 @@ async function work(
     database: Database | undefined;
     signal: AbortSignal;
   },
-): Promise<Outcome> {
+): Promise<JobResult> {
   const { rejects: rejectsPath, "on-conflict": onConflict, workers, cost, engine } = flags;
   if (database !== undefined) {
     const create = flags["create-table"];

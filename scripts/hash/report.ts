@@ -3,7 +3,7 @@ import { accountText } from "../cli/account.ts";
 import { grouped, speed } from "../cli/numbers.ts";
 
 /** How a job ended. */
-export interface Outcome {
+export interface JobResult {
   readonly account: PipelineAccount;
   /** Passwords that were hashed. */
   readonly hashed: number;
@@ -16,14 +16,14 @@ export interface Outcome {
 }
 
 /** The account as one object, for programs. */
-export function jsonReport({ account, hashed, seconds, dryRun, complete }: Outcome): string {
+export function jsonReport({ account, hashed, seconds, dryRun, complete }: JobResult): string {
   const { read, inserted: saved, ...others } = account;
   const counts = { read, saved, ...others, hashed, seconds: Number(seconds.toFixed(3)) };
   return JSON.stringify({ version: 1, dryRun, complete, ...counts }, null, 2);
 }
 
 /** The account for people. */
-export function textReport({ account, hashed, seconds, dryRun, complete }: Outcome): string {
+export function textReport({ account, hashed, seconds, dryRun, complete }: JobResult): string {
   const { read, inserted, updated, skipped, rejected, unknown, unfinished } = account;
   return accountText([
     ["read", read, complete ? "" : "not to the end"],
