@@ -1,6 +1,6 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import FakeTimers from "@sinonjs/fake-timers";
-import { JobProgress } from "../scripts/hash/progress.ts";
+import { JobProgress } from "../scripts/job/progress.ts";
 import { allowed } from "./_permissions.ts";
 import { account, hashTest, linesIn } from "./_hash.ts";
 import { csv, range } from "./_users.ts";
@@ -138,14 +138,14 @@ Deno.test("JobProgress tells every few seconds where the job stands, without a t
   const lines: string[] = [];
   console.error = (line: string) => void lines.push(line);
   try {
-    const counts = { done: 0, hashed: 0 };
+    const counts = { done: 0, computed: 0 };
     const input = { name: "", size: 4_000, bytesRead: 0, chunks: undefined as never };
-    using progress = new JobProgress(counts, input);
+    using progress = new JobProgress(counts, { input, unit: "hashes" });
     clock.tick(5_000);
     input.bytesRead = 1_000;
     progress.noteRows(500);
     progress.noteResponse(12.4);
-    counts.hashed = 80;
+    counts.computed = 80;
     counts.done = 100;
     clock.tick(5_000);
     input.bytesRead = 4_000;

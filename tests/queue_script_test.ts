@@ -92,31 +92,34 @@ workerTest("worker.ts skips what is in the table already, unhashed", async (cont
   assertEquals((await sql`select from users where hash = 'kept'`).length, 2);
 });
 
-workerTest("worker.ts puts aside what can never succeed, with the reason", async (context) => {
-  const { sql, nats, folder, file, run, status } = context;
-  await sql`alter table users add column n int not null check (n > 0)`;
-  const rows = ["1,Secret-1,1", "x,Secret,1", "2,Secret,0", "3,Secret,x", "4,Secret-4,4"];
-  const path = await file("users.csv", `id,password,n\n${rows.join("\n")}\n`);
-  assertEquals((await run("enqueue.ts", [path, "--columns", "n"])).code, 0);
-  await nats.publish("burst.jobs", { "Nats-Msg-Id": "bad" }, "not sealed at all");
-  await nats.publish("burst.jobs", { "Nats-Msg-Id": "key", "Burst-Key": "other" }, "\x01x");
-  await nats.publish("burst.jobs", {}, "");
-  const output = await run("worker.ts", ["--until-empty", "--columns", "n"]);
-  assertEquals([output.code, account(output)], [0, { saved: 2, dead: 6 }], output.stderr);
-  assertEquals(await status(), { waiting: 0, inWork: 0, done: 2, dead: 6 });
-  assertEquals((await sql`select id from users order by id`).map(({ id }) => id), [1, 4]);
-  const reasons = output.stderr.split("\n").filter((line) => line.includes(" is dead: "));
-  assertEquals(reasons.length, 6, output.stderr);
-  assertMatch(output.stderr, /Job bad is dead: it cannot be opened: it is damaged/);
-  assertMatch(output.stderr, /Job key is dead: it is sealed with another key/);
-  assertMatch(output.stderr, /is dead: .*check constraint/);
-  await nats.kill();
-  const content = await contentOf(folder).then(async (own) => own + await contentOf(nats.folder));
-  assertStringIncludes(content, "Burst-Reason: it cannot be opened: it is damaged");
-});
+workerTest(
+  "worker.ts makes a dead letter of what can never succeed, with the reason",
+  async (context) => {
+    const { sql, nats, folder, file, run, status } = context;
+    await sql`alter table users add column n int not null check (n > 0)`;
+    const rows = ["1,Secret-1,1", "x,Secret,1", "2,Secret,0", "3,Secret,x", "4,Secret-4,4"];
+    const path = await file("users.csv", `id,password,n\n${rows.join("\n")}\n`);
+    assertEquals((await run("enqueue.ts", [path, "--columns", "n"])).code, 0);
+    await nats.publish("burst.jobs", { "Nats-Msg-Id": "bad" }, "not sealed at all");
+    await nats.publish("burst.jobs", { "Nats-Msg-Id": "key", "Burst-Key": "other" }, "\x01x");
+    await nats.publish("burst.jobs", {}, "");
+    const output = await run("worker.ts", ["--until-empty", "--columns", "n"]);
+    assertEquals([output.code, account(output)], [0, { saved: 2, dead: 6 }], output.stderr);
+    assertEquals(await status(), { waiting: 0, inWork: 0, done: 2, dead: 6 });
+    assertEquals((await sql`select id from users order by id`).map(({ id }) => id), [1, 4]);
+    const reasons = output.stderr.split("\n").filter((line) => line.includes(" is dead: "));
+    assertEquals(reasons.length, 6, output.stderr);
+    assertMatch(output.stderr, /Job bad is dead: it cannot be opened: it is damaged/);
+    assertMatch(output.stderr, /Job key is dead: it is sealed with another key/);
+    assertMatch(output.stderr, /is dead: .*check constraint/);
+    await nats.kill();
+    const content = await contentOf(folder).then(async (own) => own + await contentOf(nats.folder));
+    assertStringIncludes(content, "Burst-Reason: it cannot be opened: it is damaged");
+  },
+);
 
 workerTest(
-  "worker.ts and enqueue.ts refuse another key, and put nothing aside",
+  "worker.ts and enqueue.ts refuse another key, and make no dead letters",
   async (context) => {
     const { file, run, status } = context;
     const path = await file("users.csv", csv(range(10)));
@@ -185,7 +188,7 @@ workerTest("worker.ts ends at SIGTERM where NATS is down, and loses nothing", as
   await assertSaved(sql, range(300));
 });
 
-workerTest("worker.ts puts a job aside that workers have died of", async (context) => {
+workerTest("worker.ts makes a dead letter of a job that workers have died of", async (context) => {
   const { sql, file, start, run, status, table } = context;
   await run("enqueue.ts", [await file("users.csv", csv([1]))]);
   await using lock = await lockTable(sql);
@@ -222,7 +225,7 @@ workerTest("worker.ts does a job that others have given back at every restart", 
 });
 
 workerTest(
-  "worker.ts buries no job whose row is there, however often it was taken",
+  "worker.ts makes no dead letter of a job whose row is there, however often it was taken",
   async (context) => {
     const { sql, nats, file, run, status } = context;
     await run("enqueue.ts", [await file("users.csv", csv([1]))]);

@@ -24,12 +24,12 @@ export interface BrokenRow {
 export type Page = readonly (InputRow | BrokenRow)[];
 
 /** The rows of some pages, one by one. */
-export async function* eachRow(pages: AsyncIterable<Page>): AsyncGenerator<Page[number]> {
+export async function* eachRow<R>(pages: AsyncIterable<readonly R[]>): AsyncGenerator<R> {
   for await (const page of pages) yield* page;
 }
 
 /** The row, if it can be used, or else an error that tells why not. */
-export function usable(row: InputRow | BrokenRow): InputRow {
+export function usable<R extends object>(row: R | BrokenRow): R {
   if ("reason" in row) throw new Error(row.reason);
   return row;
 }

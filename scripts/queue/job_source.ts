@@ -181,7 +181,7 @@ export class JobSource implements Disposable {
       );
     }
     const isOtherKey = (message.headers?.get(HEADERS.key) || key.id) !== key.id;
-    // Who has opened others has the right key. Who has not must not put all of them aside.
+    // Who has opened others has the right key. Who has not must not make dead letters of all.
     if (isOtherKey && !this.#opened) {
       return this.#fail(
         "Cannot open the jobs as they are sealed with another key: check --key-file",

@@ -32,7 +32,7 @@ export const FLAGS = {
     placeholder: "SECONDS",
     max: 3_600,
   }),
-  // What a worker gives back when it is stopped counts, too: a rolling restart must not bury jobs.
+  // What a worker gives back when it is stopped counts, too: a rolling restart must not cost jobs.
   "max-deliveries": integer(
     "times a job is delivered before it moves to NAME-dead, counting workers that were stopped",
     100,

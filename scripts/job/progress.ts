@@ -6,8 +6,8 @@ import type { Input } from "../input/input.ts";
 export interface Counts {
   /** Rows that have ended. */
   done: number;
-  /** Passwords that were hashed. */
-  hashed: number;
+  /** Rows for which something was computed. */
+  computed: number;
 }
 
 /** Milliseconds between two looks at a terminal, and between two lines elsewhere. */
@@ -21,6 +21,7 @@ const SPAN = 15_000;
 export class JobProgress implements Disposable {
   readonly #counts: Readonly<Counts>;
   readonly #input: Input;
+  readonly #unit: string;
   readonly #bar = new Progress();
   readonly #timer: ReturnType<typeof setInterval>;
   /** What was done at some moments of the last seconds. */
@@ -28,9 +29,11 @@ export class JobProgress implements Disposable {
   #rows = 0;
   #responseMs: number | undefined;
 
-  constructor(counts: Readonly<Counts>, input: Input) {
+  /** `unit`: what is computed, as in "hashes". */
+  constructor(counts: Readonly<Counts>, { input, unit }: { input: Input; unit: string }) {
     this.#counts = counts;
     this.#input = input;
+    this.#unit = unit;
     this.#sample();
     this.#timer = setInterval(
       () => this.#show(),
@@ -84,10 +87,10 @@ export class JobProgress implements Disposable {
       total === undefined
         ? `${grouped(last.done)} done`
         : `${grouped(last.done)} of ${this.#isComplete() ? "" : "about "}${grouped(total)} done`,
-      `${speed((last.hashed - first.hashed) / seconds)} hashes/s`,
+      `${speed((last.computed - first.computed) / seconds)} ${this.#unit}/s`,
     ];
-    // Rows that were skipped tell nothing of the time that hashing takes.
-    const rate = (last.hashed - first.hashed || last.done - first.done) / seconds;
+    // Rows that were skipped tell nothing of the time that computing takes.
+    const rate = (last.computed - first.computed || last.done - first.done) / seconds;
     if (total !== undefined && rate > 0) parts.push(`${time((total - last.done) / rate)} left`);
     if (this.#responseMs !== undefined) parts.push(`database ${speed(this.#responseMs)} ms`);
     return { text: parts.join(", "), fraction };
