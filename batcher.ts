@@ -6,6 +6,7 @@
 import { type Call, startCall } from "./_internal/batcher/call.ts";
 import { Clock } from "./_internal/batcher/clock.ts";
 import { Dispatcher } from "./_internal/batcher/dispatcher.ts";
+import { Intake } from "./_internal/batcher/intake.ts";
 import { KeyLines } from "./_internal/batcher/key_lines.ts";
 import { Ledger } from "./_internal/batcher/ledger.ts";
 import {
@@ -13,11 +14,10 @@ import {
   type ResolvedOptions,
   resolveOptions,
 } from "./_internal/batcher/options.ts";
-import type { Item, PendingBatch, Ticket } from "./_internal/batcher/pending_batch.ts";
+import type { PendingBatch, Ticket } from "./_internal/batcher/pending_batch.ts";
 import { Queue } from "./_internal/batcher/queue.ts";
 import { Settlement } from "./_internal/batcher/settlement.ts";
 import { resolveSink, type Sink } from "./_internal/batcher/sink.ts";
-import { AbortRegistry } from "./_internal/shared/abort_registry.ts";
 import type { Account, Send } from "./_internal/shared/contract.ts";
 import { LONG_TURN, nextTurn } from "./_internal/shared/event_loop.ts";
 import { FlushError, UnsentError } from "./_internal/shared/outcome.ts";
@@ -78,9 +78,7 @@ export class AsyncBatcher<T, R = void> implements AsyncDisposable {
   readonly #dispatcher: Dispatcher<T, R>;
   readonly #ledger: Ledger<T, R>;
   readonly #settlement: Settlement<T, R>;
-  readonly #abortRegistry = new AbortRegistry<Ticket<T, R>>((ticket, reason) =>
-    this.#withdraw(ticket, reason)
-  );
+  readonly #intake: Intake<T, R>;
   readonly #calls = new Set<Call<R>>();
   #turn: Promise<void> | undefined;
   #ready: PromiseWithResolvers<void> | undefined;
@@ -112,11 +110,8 @@ export class AsyncBatcher<T, R = void> implements AsyncDisposable {
       },
     });
     this.#lines = new KeyLines(timeout, {
-      release: (one) => {
-        this.#queue.count(-1, one.size);
-        this.#queue.put(one, this.#clock.now, true);
-      },
-      giveUp: (waiting) => this.#giveUp(waiting),
+      release: (one) => this.#intake.release(one),
+      giveUp: (waiting) => this.#intake.giveUp(waiting),
     });
     this.#settlement = new Settlement({
       ...this.#options,
@@ -132,6 +127,19 @@ export class AsyncBatcher<T, R = void> implements AsyncDisposable {
       this.#clock,
       (batch, now) => this.#call(batch, now),
     );
+    this.#intake = new Intake({
+      ...this.#options,
+      queue: this.#queue,
+      lines: this.#lines,
+      ledger: this.#ledger,
+      settlement: this.#settlement,
+      clock: this.#clock,
+      refuseIfClosed: (item) => this.#refuseIfClosed(item),
+      changed: (now) => {
+        this.#dispatcher.dispatch(now);
+        this.#changed();
+      },
+    });
     if (signal?.aborted) this.abort(signal.reason);
     else signal?.addEventListener("abort", this.#onAbort);
   }
@@ -182,7 +190,7 @@ export class AsyncBatcher<T, R = void> implements AsyncDisposable {
    */
   add(item: T, options?: { signal?: AbortSignal }): Promise<R> {
     return new Promise((resolve, reject) => {
-      this.#accept(item, options?.signal, resolve, reject);
+      this.#accept(item, options, resolve, reject);
     });
   }
 
@@ -200,7 +208,7 @@ export class AsyncBatcher<T, R = void> implements AsyncDisposable {
   push(item: T, options?: { signal?: AbortSignal }): Promise<void> {
     let ticket: Ticket<T, R> | undefined;
     try {
-      ticket = this.#accept(item, options?.signal, undefined, undefined);
+      ticket = this.#accept(item, options);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -279,62 +287,14 @@ export class AsyncBatcher<T, R = void> implements AsyncDisposable {
     return this.#closing === undefined && this.#stopped === undefined;
   }
 
-  /** All of the user's code is through before anything of the batcher's changes. */
   #accept(
     item: T,
-    maybeSignal: AbortSignal | undefined,
-    resolve: ((result: R) => void) | undefined,
-    reject: ((error: unknown) => void) | undefined,
+    options: { signal?: AbortSignal } | undefined,
+    resolve?: (result: R) => void,
+    reject?: (error: unknown) => void,
   ): Ticket<T, R> | undefined {
-    this.#refuseIfClosed(item);
-    const { sizeOf, orderingKey, groupBy } = this.#options;
-    const size = sizeOf === undefined ? 0 : sizeOf(item);
-    const key = orderingKey?.(item);
-    const group = groupBy?.(item);
-    const signal = maybeSignal === undefined ? undefined : assertSignal("add an item", maybeSignal);
-    signal?.throwIfAborted();
-    const queue = this.#queue;
-    const mustWait = reject === undefined && !queue.hasRoom;
-    let ticket: Ticket<T, R> | undefined;
-    if (mustWait || signal !== undefined && reject !== undefined) {
-      const room = mustWait ? Promise.withResolvers<void>() : undefined;
-      ticket = {
-        size,
-        room,
-        waiting: false,
-        signal: undefined,
-        item: undefined,
-        batch: undefined,
-        index: 0,
-      };
-      if (signal !== undefined) this.#abortRegistry.watch(ticket, signal);
-    }
-    try {
-      this.#refuseIfClosed(item);
-    } catch (error) {
-      if (ticket !== undefined) this.#abortRegistry.forget(ticket);
-      throw error;
-    }
-    // The first item of a batch anchors its delay, so that one gets the exact time.
-    const now = queue.filling === undefined ? this.#clock.read() : this.#clock.readSparsely();
-    const epoch = this.#ledger.epochs.current;
-    this.#ledger.added++;
-    epoch.open++;
-    if (ticket === undefined && orderingKey === undefined && groupBy === undefined) {
-      queue.append(item, epoch, resolve, reject, size, now);
-    } else {
-      const busy = orderingKey && this.#lines.find(key);
-      const line = busy ?? (orderingKey && this.#lines.take(key));
-      const one = { item, size, group, epoch, resolve, reject, line, history: undefined, ticket };
-      if (busy === undefined) queue.put(one, now);
-      else {
-        if (ticket !== undefined) ticket.item = one;
-        queue.count(1, size);
-        this.#lines.wait(busy, one);
-      }
-      if (mustWait) queue.waitForRoom(ticket!);
-    }
-    this.#dispatcher.dispatch(now);
+    const ticket = this.#intake.accept(item, options?.signal, resolve, reject);
+    this.#dispatcher.dispatch(this.#clock.now);
     return ticket;
   }
 
@@ -351,7 +311,7 @@ export class AsyncBatcher<T, R = void> implements AsyncDisposable {
 
   #call(batch: PendingBatch<T, R>, now: number): void {
     const { tickets, lines } = batch;
-    if (tickets !== undefined) this.#forget(tickets);
+    if (tickets !== undefined) this.#intake.forget(tickets);
     if (lines !== undefined) this.#lines.left(lines);
     this.#announceRoom();
     const sent = {
@@ -380,46 +340,15 @@ export class AsyncBatcher<T, R = void> implements AsyncDisposable {
     if (this.#aborted !== undefined) call.cancel(this.#aborted.reason);
   }
 
-  #withdraw(ticket: Ticket<T, R>, reason: unknown): void {
-    const { room, waiting } = ticket;
-    this.#abortRegistry.forget(ticket);
-    // A push that has found room is done.
-    if (room !== undefined && !waiting) return;
-    const one = this.#queue.withdraw(ticket);
-    if (waiting) room!.reject(reason);
-    if (one.line !== undefined && ticket.item === undefined) this.#lines.settled(one.line);
-    this.#ledger.fail(one, "unsent", reason, { isTold: waiting });
-    this.#dispatcher.dispatch(this.#clock.read());
-    this.#changed();
-  }
-
-  /** Ends those who have stood in the line of a key for too long. */
-  #giveUp(waiting: readonly Item<T, R>[]): void {
-    for (const { size, ticket } of waiting) {
-      this.#queue.count(-1, size);
-      if (ticket !== undefined) this.#forget([ticket]);
-    }
-    const why = "a call with an earlier one of its ordering key has not come back";
-    for (const one of waiting) this.#settlement.abandon({ ...one, line: undefined }, why);
-    this.#dispatcher.dispatch(this.#clock.read());
-    this.#changed();
-  }
-
   /** Takes and sends nothing more. What is out comes to its end. */
   #stop(why: string, reason: unknown): void {
     if (this.#stopped !== undefined) return;
     this.#stopped = { reason };
-    const waiting = this.#lines.clear();
-    const items = [...this.#queue.clear(), ...waiting.map((one) => ({ ...one, line: undefined }))];
-    for (const { ticket } of items) if (ticket !== undefined) this.#abortRegistry.forget(ticket);
+    const items = this.#intake.clear();
     for (const one of items) this.#settlement.abandon(one, why, reason);
     this.#writableController?.error(reason);
     this.#dispatcher.dispatch(this.#clock.now);
     this.#changed();
-  }
-
-  #forget(tickets: readonly (Ticket<T, R> | undefined)[]): void {
-    for (const ticket of tickets) if (ticket !== undefined) this.#abortRegistry.forget(ticket);
   }
 
   /** Wakes those who wait for items to be settled, or for room. */

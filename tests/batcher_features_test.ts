@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import { AsyncBatcher, type AsyncBatcherOptions, OutcomeError, type Send } from "../batcher.ts";
-import { ControlledSend, fakeClock, isPending, rejection, settle } from "./_helpers.ts";
+import { compute, ControlledSend, fakeClock, isPending, rejection, settle } from "./_helpers.ts";
 
 function fine(): Promise<void> {
   return Promise.resolve();
@@ -110,6 +110,7 @@ Deno.test("AsyncBatcher with groupBy does not let a busy group starve another", 
   await settle();
   batcher.push("b");
   for (let i = 0; i < 3_000; i++) batcher.push("a");
+  compute(6);
   calls[0].resolve();
   await settle();
   assertEquals(calls[1].items, ["b"]);

@@ -78,16 +78,14 @@ export class KeyLines<T, R> {
 
   #passOn(line: KeyLine<T, R>): void {
     if (!line.isSettled || line.calls > 0) return;
+    if (line.timer !== undefined) this.#stopTimer(line);
     let next = line.waiting?.shift();
     while (next !== undefined && next.epoch === undefined) next = line.waiting!.shift();
-    clearTimeout(line.timer);
-    line.timer = undefined;
-    if (next === undefined) {
-      this.#lines.delete(line.key);
-      return;
+    if (next === undefined) this.#lines.delete(line.key);
+    else {
+      line.isSettled = false;
+      this.#events.release(next);
     }
-    line.isSettled = false;
-    this.#events.release(next);
   }
 
   #watch(line: KeyLine<T, R>): void {
@@ -96,8 +94,12 @@ export class KeyLines<T, R> {
   }
 
   #empty(line: KeyLine<T, R>): Item<T, R>[] {
+    this.#stopTimer(line);
+    return line.waiting?.clear().filter(({ epoch }) => epoch !== undefined) ?? [];
+  }
+
+  #stopTimer(line: KeyLine<T, R>): void {
     clearTimeout(line.timer);
     line.timer = undefined;
-    return line.waiting?.clear().filter(({ epoch }) => epoch !== undefined) ?? [];
   }
 }

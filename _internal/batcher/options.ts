@@ -57,7 +57,7 @@ export interface AsyncBatcherOptions<T> {
   rateLimit?: RateLimitOptions;
   /**
    * Most items in the queue. Above it `push()` waits, first come first served. What is to be sent
-   * again has a bound of its own, of the same size. May be `Infinity`.
+   * again has a bound of its own, four times as large. May be `Infinity`.
    *
    * @default {maxItems * maxInFlight}
    */

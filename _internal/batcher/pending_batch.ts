@@ -79,7 +79,7 @@ export class PendingBatch<T, R> {
     resolve: ((result: R) => void) | undefined,
     reject: ((error: unknown) => void) | undefined,
     size: number,
-  ): number {
+  ): void {
     const index = this.items.push(item) - 1;
     this.epochs.push(epoch);
     if (resolve !== undefined) {
@@ -91,22 +91,25 @@ export class PendingBatch<T, R> {
       this.bytes += size;
     }
     this.live++;
-    return index;
+  }
+
+  /** Gives the last item its key and its ticket. */
+  attach(line: KeyLine<T, R> | undefined, ticket: Ticket<T, R> | undefined): void {
+    const index = this.items.length - 1;
+    if (line !== undefined) (this.lines ??= [])[index] = line;
+    if (ticket !== undefined) {
+      (this.tickets ??= [])[index] = ticket;
+      ticket.batch = this;
+      ticket.index = index;
+      ticket.item = undefined;
+    }
   }
 
   /** Appends an item with all that belongs to it. */
-  put(one: Item<T, R>): void {
-    const index = this.append(one.item, one.epoch!, one.resolve, one.reject, one.size);
-    if (one.line !== undefined) (this.lines ??= [])[index] = one.line;
-    if (one.history !== undefined) (this.histories ??= [])[index] = one.history;
-    if (one.ticket !== undefined) this.hold(one.ticket, index);
-  }
-
-  hold(ticket: Ticket<T, R>, index: number): void {
-    (this.tickets ??= [])[index] = ticket;
-    ticket.batch = this;
-    ticket.index = index;
-    ticket.item = undefined;
+  put({ item, epoch, resolve, reject, size, line, ticket, history }: Item<T, R>): void {
+    this.append(item, epoch!, resolve, reject, size);
+    this.attach(line, ticket);
+    if (history !== undefined) (this.histories ??= [])[this.items.length - 1] = history;
   }
 
   get(index: number, history: History | undefined = this.histories?.[index]): Item<T, R> {

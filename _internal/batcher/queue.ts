@@ -8,7 +8,16 @@ export interface QueueLimits {
   readonly maxBytes: number;
   readonly maxQueued: number;
   readonly maxQueuedBytes: number;
+  /** How long, in milliseconds, a batch is filled. */
+  readonly linger: number;
 }
+
+/**
+ * Bound of what is to be sent again, as a multiple of `maxQueued`. Items pause for 50 ms on average
+ * after their first attempt: where a sink that takes 5 ms refuses every tenth one, as many as
+ * `maxQueued` are in their pause all the time.
+ */
+const LATER = 4;
 
 /**
  * What is to be sent, first in, first out, in the batches in which it will leave: those that are
@@ -16,7 +25,7 @@ export interface QueueLimits {
  * later.
  *
  * It never refuses an item, and knows who has to wait for room. What is to be sent again has a bound
- * of its own, of the same size, so that it does not keep new items from coming.
+ * of its own, so that a few items that are refused do not keep new ones from coming.
  */
 export class Queue<T, R> {
   readonly #limits: QueueLimits;
@@ -49,14 +58,14 @@ export class Queue<T, R> {
   /** Room for items; not above 0 when producers should wait. */
   get room(): number {
     const { maxQueued, maxQueuedBytes } = this.#limits;
-    const items = maxQueued - Math.max(this.#items, this.#laterItems);
+    const items = Math.min(maxQueued - this.#items, LATER * maxQueued - this.#laterItems);
     return this.#bytes < maxQueuedBytes ? items : Math.min(items, 0);
   }
 
   /** Whether another item comes in without waiting, those aside who wait already. */
   get hasRoom(): boolean {
     const { maxQueued, maxQueuedBytes } = this.#limits;
-    return this.#items - this.#waitingItems < maxQueued && this.#laterItems < maxQueued &&
+    return this.#items - this.#waitingItems < maxQueued && this.#laterItems < LATER * maxQueued &&
       this.#bytes - this.#waitingBytes < maxQueuedBytes;
   }
 
@@ -82,24 +91,27 @@ export class Queue<T, R> {
     return this.#later.at(-1)?.notBefore ?? Infinity;
   }
 
-  /** Appends an item that has neither key nor group nor ticket: the fast way. */
+  /** Appends an item, and returns the batch in which it is the last. */
   append(
     item: T,
     epoch: Epoch,
     resolve: ((result: R) => void) | undefined,
     reject: ((error: unknown) => void) | undefined,
     size: number,
+    group: unknown,
     now: number,
-  ): void {
-    const batch = this.#batchFor(undefined, size, now);
+  ): PendingBatch<T, R> {
+    const batch = this.#batchFor(group, size, now);
     batch.append(item, epoch, resolve, reject, size);
     this.#joined(batch, size);
+    return batch;
   }
 
-  put(one: Item<T, R>, now: number, isDue = false): void {
+  /** Appends an item that has waited already: it does not wait for company once more. */
+  putBack(one: Item<T, R>, now: number): void {
     const batch = this.#batchFor(one.group, one.size, now);
     batch.put(one);
-    if (isDue) batch.isDue = true;
+    if (this.#limits.linger > 0) batch.isDue = true;
     this.#joined(batch, one.size);
   }
 
@@ -131,7 +143,7 @@ export class Queue<T, R> {
       this.#bytes -= batch.bytes;
       batch.at = notBefore;
       if (batch.isSealed) this.putReady(batch);
-      else for (const one of batch) this.put(one, now, true);
+      else for (const one of batch) this.putBack(one, now);
     }
     if (this.#waitingItems > 0) this.#letIn();
   }

@@ -1,0 +1,138 @@
+import { AbortRegistry } from "../shared/abort_registry.ts";
+import { assertSignal } from "../shared/validate.ts";
+import type { Clock } from "./clock.ts";
+import type { KeyLines } from "./key_lines.ts";
+import type { Ledger } from "./ledger.ts";
+import type { ResolvedOptions } from "./options.ts";
+import type { Item, Ticket } from "./pending_batch.ts";
+import type { Queue } from "./queue.ts";
+import type { Settlement } from "./settlement.ts";
+
+/** What items pass on their way in. */
+export interface IntakeSettings<T, R>
+  extends Pick<ResolvedOptions<T>, "sizeOf" | "orderingKey" | "groupBy"> {
+  readonly queue: Queue<T, R>;
+  readonly lines: KeyLines<T, R>;
+  readonly ledger: Ledger<T, R>;
+  readonly settlement: Settlement<T, R>;
+  readonly clock: Clock;
+  /** Throws once no items are taken any more. */
+  readonly refuseIfClosed: (item: T) => void;
+  /** Called when items have left the queue or changed their place in it, other than to be sent. */
+  readonly changed: (now: number) => void;
+}
+
+/** Takes items into the queue, and out of it again when nobody wants them sent any more. */
+export class Intake<T, R> {
+  readonly #settings: IntakeSettings<T, R>;
+  readonly #abortRegistry = new AbortRegistry<Ticket<T, R>>((ticket, reason) =>
+    this.#withdraw(ticket, reason)
+  );
+
+  constructor(settings: IntakeSettings<T, R>) {
+    this.#settings = settings;
+  }
+
+  /** All of the user's code is through before anything of the batcher's changes. */
+  accept(
+    item: T,
+    maybeSignal: AbortSignal | undefined,
+    resolve: ((result: R) => void) | undefined,
+    reject: ((error: unknown) => void) | undefined,
+  ): Ticket<T, R> | undefined {
+    const { queue, lines, ledger, clock, sizeOf, orderingKey, groupBy, refuseIfClosed } =
+      this.#settings;
+    refuseIfClosed(item);
+    const size = sizeOf === undefined ? 0 : sizeOf(item);
+    const key = orderingKey?.(item);
+    const group = groupBy?.(item);
+    const signal = maybeSignal === undefined ? undefined : assertSignal("add an item", maybeSignal);
+    signal?.throwIfAborted();
+    const mustWait = reject === undefined && !queue.hasRoom;
+    const ticket = mustWait || signal !== undefined && reject !== undefined
+      ? newTicket<T, R>(size, mustWait)
+      : undefined;
+    if (ticket !== undefined && signal !== undefined) this.#abortRegistry.watch(ticket, signal);
+    try {
+      refuseIfClosed(item);
+    } catch (error) {
+      this.forget([ticket]);
+      throw error;
+    }
+    // The first item of a batch anchors its delay, so that one gets the exact time.
+    const now = queue.filling === undefined ? clock.read() : clock.readSparsely();
+    const epoch = ledger.epochs.current;
+    ledger.added++;
+    epoch.open++;
+    const line = orderingKey && lines.find(key);
+    if (line !== undefined) {
+      const one = { item, size, group, epoch, resolve, reject, line, history: undefined, ticket };
+      if (ticket !== undefined) ticket.item = one;
+      queue.count(1, size);
+      lines.wait(line, one);
+    } else {
+      const batch = queue.append(item, epoch, resolve, reject, size, group, now);
+      batch.attach(orderingKey && lines.take(key), ticket);
+    }
+    if (mustWait) queue.waitForRoom(ticket!);
+    return ticket;
+  }
+
+  /** Their items have left the queue, and can no longer be withdrawn. */
+  forget(tickets: readonly (Ticket<T, R> | undefined)[]): void {
+    for (const ticket of tickets) if (ticket !== undefined) this.#abortRegistry.forget(ticket);
+  }
+
+  /** Takes an item into a batch that has stood in the line of its key. */
+  release(one: Item<T, R>): void {
+    const { queue, clock } = this.#settings;
+    queue.count(-1, one.size);
+    queue.putBack(one, clock.now);
+  }
+
+  /** Ends those who have stood in the line of a key for too long. */
+  giveUp(waiting: readonly Item<T, R>[]): void {
+    const { queue, settlement, clock, changed } = this.#settings;
+    for (const { size, ticket } of waiting) {
+      queue.count(-1, size);
+      this.forget([ticket]);
+    }
+    const why = "a call with an earlier one of its ordering key has not come back";
+    for (const one of waiting) settlement.abandon({ ...one, line: undefined }, why);
+    changed(clock.read());
+  }
+
+  /** Takes everything out. */
+  clear(): Item<T, R>[] {
+    const { queue, lines } = this.#settings;
+    const waiting = lines.clear().map((one) => ({ ...one, line: undefined }));
+    const items = [...queue.clear(), ...waiting];
+    this.forget(items.map(({ ticket }) => ticket));
+    return items;
+  }
+
+  #withdraw(ticket: Ticket<T, R>, reason: unknown): void {
+    const { queue, lines, ledger, clock, changed } = this.#settings;
+    const { room, waiting, item } = ticket;
+    this.#abortRegistry.forget(ticket);
+    // A push that has found room is done.
+    if (room !== undefined && !waiting) return;
+    const one = queue.withdraw(ticket);
+    if (waiting) room!.reject(reason);
+    if (one.line !== undefined && item === undefined) lines.settled(one.line);
+    ledger.fail(one, "unsent", reason, { isTold: waiting });
+    changed(clock.read());
+  }
+}
+
+function newTicket<T, R>(size: number, mustWait: boolean): Ticket<T, R> {
+  return {
+    size,
+    room: mustWait ? Promise.withResolvers() : undefined,
+    waiting: false,
+    signal: undefined,
+    item: undefined,
+    batch: undefined,
+    index: 0,
+  };
+}
