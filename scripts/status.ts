@@ -29,7 +29,7 @@ Examples:
   deno run -A scripts/status.ts --nats nats://queue:4222 --stream mail --json
 
 Least permissions, instead of -A:
-  --allow-env --allow-net`;
+  --allow-net`;
 
 export async function main(_signal: AbortSignal, args = Deno.args): Promise<void> {
   const flags = parseFlags(args, FLAGS);

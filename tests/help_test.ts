@@ -110,13 +110,13 @@ async function assertLeast(
 }
 
 /** A test with a folder, in which there is a file of users, and tables that nobody has used. */
-function leastTest(
+function folderTest(
   name: string,
   need: readonly Need[],
   fn: (context: { folder: string; users: string; table: () => string[] }) => Promise<void>,
 ): void {
   Deno.test({
-    ...needing(`${name} runs with the permissions that --help names, and not with fewer`, ...need),
+    ...needing(name, ...need),
     fn: () =>
       withFolder(async (folder) => {
         const users = join(folder, "users.csv");
@@ -130,20 +130,21 @@ function leastTest(
   });
 }
 
+const LEAST = "runs with the permissions that --help names, and not with fewer";
 const OWN_SERVER = "to start a server of its own";
 const DATA_DIR = "for --data-dir";
 const REJECTS = "for --rejects";
 const QUICK = ["--cost", "4", "--repeat", "1"];
 const DATABASE = allowed ? ["--database-url", databaseUrl()] : [];
 
-leastTest("bench.ts", [], async ({ folder }) => {
+folderTest(`bench.ts ${LEAST}`, [], async ({ folder }) => {
   const args = [...QUICK, "--count", "2", "--modes", "file,burst,pool", "--latency", "1"];
   await assertLeast("bench.ts", () => [...args, ...DATABASE]);
   const report = ["--report", join(folder, "page.html")];
   await assertLeast("bench.ts", () => [...args, ...report], OWN_SERVER, "for --report and --svg");
 });
 
-leastTest("hash.ts", [], async ({ folder, users, table }) => {
+folderTest(`hash.ts ${LEAST}`, [], async ({ folder, users, table }) => {
   const rejects = ["--rejects", join(folder, "rejects.csv")];
   await assertLeast("hash.ts", () => [users, ...table(), ...DATABASE]);
   await assertLeast("hash.ts", () => [users, ...table(), ...DATABASE, ...rejects], REJECTS);
@@ -151,20 +152,20 @@ leastTest("hash.ts", [], async ({ folder, users, table }) => {
   await assertLeast("hash.ts", () => [users, ...table(), ...dataDir], DATA_DIR);
 });
 
-leastTest("serve.ts", [], async ({ table }) => {
+folderTest(`serve.ts ${LEAST}`, [], async ({ table }) => {
   await assertLeast("serve.ts", () => ["--port", "0", ...table(), ...DATABASE]);
   await assertLeast("serve.ts", () => ["--port", "0", "--cost", "4"], OWN_SERVER);
 });
 
-leastTest("load.ts", [], async () => {
+folderTest(`load.ts ${LEAST}`, [], async () => {
   await assertLeast("load.ts", () => ["--cost", "4", "--duration", "1", ...DATABASE]);
 });
 
-leastTest("engines.ts", [], async () => {
+folderTest(`engines.ts ${LEAST}`, [], async () => {
   await assertLeast("engines.ts", () => [...QUICK, "--engines", "lanes", "--workers", "1"]);
 });
 
-leastTest("each script of the queue", [NATS], async ({ folder, users, table }) => {
+folderTest(`each script of the queue ${LEAST}`, [NATS], async ({ folder, users, table }) => {
   await using nats = await NatsServer.start();
   const key = join(folder, "key");
   await Deno.writeTextFile(key, "ab".repeat(32), { mode: 0o600 });
@@ -195,3 +196,16 @@ Deno.test({
     }
   },
 });
+
+folderTest(
+  "hash.ts and serve.ts work on one database by their defaults",
+  [],
+  async ({ folder, users }) => {
+    const flags = ["--create-table", "--cost", "4", "--data-dir", join(folder, "data")];
+    const job = await output(start("hash.ts", [users, ...flags], ["-A"]));
+    assertEquals(job.code, 0, job.stderr);
+    const service = await served(start("serve.ts", ["--port", "0", ...flags], ["-A"]));
+    assertEquals(service.code, 0, service.stderr);
+    assertMatch(service.stdout, /^Listening on /);
+  },
+);

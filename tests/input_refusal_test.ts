@@ -130,7 +130,7 @@ Deno.test("readUsers() refuses a file of hashes, and takes them where that is me
   }
   assertEquals(await endsOf(`mellon\n${hash}\n5f4dcc3b5aa765d61d8327deb882cf99\n`, "lines"), [
     "mellon",
-    "2: its password looks like a bcrypt hash: give --literal if it is none",
+    "2: its password looks like a bcrypt hash: pass --literal if it is a password",
     "5f4dcc3b5aa765d61d8327deb882cf99",
   ]);
 });
@@ -166,7 +166,7 @@ Deno.test("readUsers() rejects an object that has a name twice", async () => {
   assertEquals(
     await endsOf('{"id":1,"password":"a","password":"b:{"}\n{"id":2,"password":"c:"}', "ndjson"),
     [
-      "1: it has a name twice",
+      "1: it has the same name twice",
       "c:",
     ],
   );

@@ -135,7 +135,7 @@ Deno.test("CsvReader reads what was written, with the lines on which records beg
 
 Deno.test("CsvReader gives up on the line alone that is broken", () => {
   const notClosed = "a quote in it is not closed";
-  const misplaced = "it is no CSV: a quote is in the wrong place";
+  const misplaced = "it is not valid CSV: a quote is in the wrong place";
   assertEquals(csvOf('1,a\n2,b"c\n3,d\n4,"e"f\n5,"g"\n6,h"i"\n7,"j\n8,k\n9,"l"'), [
     { line: 1, fields: ["1", "a"] },
     { line: 2, reason: notClosed },

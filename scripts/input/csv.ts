@@ -106,7 +106,7 @@ export function fieldsOf(
     const { line, lastLine, text } = record;
     const fields = all === undefined ? parseRecords(text, delimiter)?.[0] : all[next++];
     return fields === undefined
-      ? { line, reason: "it is no CSV: a quote is in the wrong place" }
+      ? { line, reason: "it is not valid CSV: a quote is in the wrong place" }
       : { line, lastLine, fields };
   });
 }

@@ -117,7 +117,7 @@ export class JsonReader {
 }
 
 function refusal(line: number, why: string): ScriptError {
-  return new ScriptError(`Cannot go on as it is no JSON: line ${line} ${why}`);
+  return new ScriptError(`Cannot go on as it is not valid JSON: line ${line} ${why}`);
 }
 
 function parseObject(line: number, text: string): JsonRecord | BrokenRow {
@@ -132,7 +132,7 @@ function parseObject(line: number, text: string): JsonRecord | BrokenRow {
     return { line, reason: "it is not a JSON object" };
   }
   if (Object.keys(value).length < countMembers(text)) {
-    return { line, reason: "it has a name twice" };
+    return { line, reason: "it has the same name twice" };
   }
   return { line, value: value as Record<string, unknown> };
 }

@@ -39,13 +39,13 @@ export async function* readUsers(
     // One hexadecimal number may be a password. A file of them is a file of hashes.
     if (first && page.every((other) => "reason" in other || looksHashed(other.password))) {
       throw new ScriptError(
-        `Cannot hash the passwords as they are hashes already, by their looks: line ${row.line} has ${likeness.what}. Give --literal if they are none`,
+        `Cannot hash the passwords as they look like hashes already, line ${row.line} like ${likeness.what}: pass --literal if they are passwords`,
       );
     }
     if (!likeness.certain) return row;
     return {
       line: row.line,
-      reason: `its password looks like ${likeness.what}: give --literal if it is none`,
+      reason: `its password looks like ${likeness.what}: pass --literal if it is a password`,
     };
   }
 }

@@ -54,7 +54,7 @@ export function textReport({ cost, cores, connections, results, overload }: Repo
   const { acceptedMs, refusedMs, healthMs, recovered } = overload;
   const [pool] = results.filter(({ mode }) => mode === "pool");
   return [
-    `bcrypt cost ${cost}, ${cores} cores, ${connections} clients that sign up one user after the other`,
+    `bcrypt cost ${cost}, ${cores} cores, ${connections} clients in parallel`,
     "",
     table([
       ["hashing on", "sign-ups/s", "POST /users p50", "p99", "GET /healthz p50", "p99"],
@@ -67,7 +67,7 @@ export function textReport({ cost, cores, connections, results, overload }: Repo
     "",
     `Overload: ${overload.offeredPerSecond.toFixed(0)} sign-ups a second, ${
       (overload.offeredPerSecond / pool.signUpsPerSecond).toFixed(1)
-    } times as many as can be hashed`,
+    } times what it can hash`,
     "",
     table([
       ["answer", "requests", "p50", "p99"],
