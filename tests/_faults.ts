@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import type { Sql } from "postgres";
 import type { Account, AsyncBatcher, Outcome } from "../batcher.ts";
 import type { Row, RowOutcome } from "../postgres.ts";
-import { connect, withSchema } from "./_database.ts";
+import { connect, DATABASE, withSchema } from "./_database.ts";
 import { needing } from "./_needs.ts";
 import { waitingTest } from "./_waiting.ts";
 import { FaultProxy } from "./fixtures/fault_proxy.ts";
@@ -113,5 +113,5 @@ export function proxyTest(
     await using via = await connectVia({ max: 1, ...viaOptions });
     await fn({ sql, via, proxy, connect: connectVia });
   };
-  waitingTest({ ...needing(name), fn: () => withSchema(run) });
+  waitingTest({ ...needing(name, DATABASE), fn: () => withSchema(run) });
 }

@@ -3,7 +3,7 @@ import type { Sql } from "postgres";
 import { AsyncBatcher, type AsyncBatcherOptions, type BatchReport } from "../batcher.ts";
 import { postgresOptions, type PostgresWriteError, postgresWriter, type Row } from "../postgres.ts";
 import { connect } from "./_database.ts";
-import { type Need, needing, UNIX } from "./_needs.ts";
+import { ACCOUNT, type Need, needing, UNIX } from "./_needs.ts";
 import { allowed } from "./_permissions.ts";
 import {
   assertContract,
@@ -30,7 +30,7 @@ function serverTest(
   { settings, needs = [] }: { settings?: Record<string, number>; needs?: readonly Need[] } = {},
 ): void {
   waitingTest({
-    ...needing(name, UNIX, ...needs),
+    ...needing(name, ACCOUNT, UNIX, ...needs),
     async fn() {
       await using server = await MortalServer.start(settings);
       await using sql = await connectTo(server);
