@@ -1,5 +1,5 @@
-import { connect, databaseUrl } from "./_database.ts";
-import { allowed } from "./_permissions.ts";
+import { connect, DATABASE, databaseUrl } from "./_database.ts";
+import { needing } from "./_needs.ts";
 import { type Output, withoutProgress } from "./fixtures/hash_run.ts";
 
 const SCRIPT = new URL("../scripts/bench.ts", import.meta.url).pathname;
@@ -31,11 +31,11 @@ export function onDatabase(...args: string[]): Promise<Output> {
 }
 
 export function test(name: string, fn: () => Promise<void>): void {
-  Deno.test({ name: `bench.ts ${name}`, ignore: !allowed, fn });
+  Deno.test({ ...needing(`bench.ts ${name}`, DATABASE), fn });
 }
 
 /** Opened outside any test, as it stays open. */
-const admin = allowed ? await connect({ max: 1 }) : undefined;
+const admin = DATABASE.met ? await connect({ max: 1 }) : undefined;
 
 /** The benchmark's tables that are there. */
 export async function tables(): Promise<string[]> {

@@ -1,12 +1,17 @@
 import postgres from "postgres";
 import { AsyncBatcher } from "../batcher.ts";
 import { postgresWriter, type PostgresWriterOptions, type Row } from "../postgres.ts";
-import { type Need, needing } from "./_needs.ts";
+import { ACCOUNT, type Need, needing } from "./_needs.ts";
 import { allowed } from "./_permissions.ts";
 import { createDatabase } from "./fixtures/shared_server.ts";
 
+const given = allowed ? Deno.env.get("DATABASE_URL") ?? "" : "";
+
+/** What tests of a database cannot do without. */
+export const DATABASE: Need = given !== "" ? { name: "DATABASE_URL", met: true } : ACCOUNT;
+
 // Created outside any test, so that no test is blamed for what the server needs.
-const url = allowed ? Deno.env.get("DATABASE_URL") || await createDatabase() : "";
+const url = given === "" && DATABASE.met ? await createDatabase() : given;
 
 /** The database that `DATABASE_URL` names, or one of this test file's own on an embedded server. */
 export function databaseUrl(): string {
@@ -49,7 +54,7 @@ export function databaseTest(
   fn: (sql: postgres.Sql, schema: string) => Promise<void>,
   ...needs: readonly Need[]
 ): void {
-  Deno.test({ ...needing(name, ...needs), fn: () => withSchema(fn) });
+  Deno.test({ ...needing(name, DATABASE, ...needs), fn: () => withSchema(fn) });
 }
 
 /** Saves rows, and tells of each what its promise settled with. */

@@ -8,7 +8,7 @@ import {
   type Row,
   type RowOutcome,
 } from "../postgres.ts";
-import { connect, withSchema } from "./_database.ts";
+import { connect, DATABASE, withSchema } from "./_database.ts";
 import { needing } from "./_needs.ts";
 import { waitingTest } from "./_waiting.ts";
 import { FaultProxy } from "./fixtures/fault_proxy.ts";
@@ -144,5 +144,5 @@ export function proxyTest(
     await fn({ sql, via, proxy, connect: connectVia });
     await allReturned();
   };
-  waitingTest({ ...needing(name), fn: () => withSchema(run) });
+  waitingTest({ ...needing(name, DATABASE), fn: () => withSchema(run) });
 }

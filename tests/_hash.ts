@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { join } from "node:path";
 import type postgres from "postgres";
-import { databaseUrl, withSchema } from "./_database.ts";
+import { DATABASE, databaseUrl, withSchema } from "./_database.ts";
 import { needing } from "./_needs.ts";
 import { waitingTest } from "./_waiting.ts";
 import { withFolder } from "./fixtures/embedded_helpers.ts";
@@ -38,7 +38,7 @@ export function hashTest(
         },
       });
     });
-  waitingTest({ ...needing(`hash.ts ${name}`), fn: () => withSchema(run) });
+  waitingTest({ ...needing(`hash.ts ${name}`, DATABASE), fn: () => withSchema(run) });
 }
 
 /** The numbers of an account in JSON that are not 0, without those that depend on the machine. */

@@ -3,7 +3,7 @@ import type { Sql } from "postgres";
 import { postgresOptions } from "../postgres.ts";
 import { connect } from "./_database.ts";
 import { allReturned } from "./_faults.ts";
-import { type Need, needing, UNIX } from "./_needs.ts";
+import { ACCOUNT, type Need, needing, UNIX } from "./_needs.ts";
 import { waitingTest } from "./_waiting.ts";
 import { MortalServer } from "./fixtures/mortal_server.ts";
 
@@ -14,7 +14,7 @@ export function serverTest(
   { settings, needs = [] }: { settings?: Record<string, number>; needs?: readonly Need[] } = {},
 ): void {
   waitingTest({
-    ...needing(name, UNIX, ...needs),
+    ...needing(name, ACCOUNT, UNIX, ...needs),
     async fn() {
       await using server = await MortalServer.start(settings);
       await using sql = await connectTo(server);

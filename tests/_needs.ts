@@ -1,9 +1,22 @@
+import { userInfo } from "node:os";
 import { allowed } from "./_permissions.ts";
 
 /** Something that a test needs and not every machine has. */
 export interface Need {
   readonly name: string;
   readonly met: boolean;
+}
+
+/** A user with a name: PostgreSQL starts for no other. */
+export const ACCOUNT: Need = { name: "a user with an entry in /etc/passwd", met: hasName() };
+
+function hasName(): boolean {
+  if (!allowed) return false;
+  try {
+    return userInfo().username !== "";
+  } catch {
+    return false;
+  }
 }
 
 /** Signals and a shell. */

@@ -6,7 +6,8 @@ import { colourStyle } from "../scripts/bench/figures/theme.ts";
 import { MODES } from "../scripts/bench/modes.ts";
 import type { Run } from "../scripts/bench/run.ts";
 import { Timeline } from "../scripts/bench/timeline.ts";
-import { needing } from "./_needs.ts";
+import { DATABASE } from "./_database.ts";
+import { type Need, needing } from "./_needs.ts";
 import { allowed } from "./_permissions.ts";
 import { onDatabase } from "./_bench.ts";
 
@@ -62,8 +63,9 @@ Deno.test("colourStyle() has a colour for every mode, in the light and in the da
   }
 });
 
-const CHROMIUM = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
-const chromium = allowed ? CHROMIUM.find(isFile) : undefined;
+const BROWSERS = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
+const chromium = allowed ? BROWSERS.find(isFile) : undefined;
+const CHROMIUM: Need = { name: "Chromium", met: chromium !== undefined };
 
 function isFile(path: string): boolean {
   try {
@@ -121,8 +123,7 @@ async function makePage(): Promise<{ html: string; files: Map<string, string> }>
 
 function pageTest(name: string, fn: (html: string, files: Map<string, string>) => unknown): void {
   Deno.test({
-    name: `bench.ts --report ${name}`,
-    ignore: !allowed,
+    ...needing(`bench.ts --report ${name}`, DATABASE),
     async fn() {
       const { html, files } = await (made ??= makePage());
       await fn(html, files);
@@ -132,7 +133,7 @@ function pageTest(name: string, fn: (html: string, files: Map<string, string>) =
 
 function browserTest(name: string, fn: (html: string) => Promise<void>): void {
   Deno.test({
-    ...needing(`bench.ts --report ${name}`, { name: "Chromium", met: chromium !== undefined }),
+    ...needing(`bench.ts --report ${name}`, DATABASE, CHROMIUM),
     async fn() {
       await fn((await (made ??= makePage())).html);
     },

@@ -1,12 +1,13 @@
 // The runs of tests/fixtures/outage.ts in a size that takes seconds.
 import { assert, assertEquals } from "@std/assert";
-import { needing, UNIX } from "./_needs.ts";
+import { ACCOUNT, needing, UNIX } from "./_needs.ts";
 import { waitingTest } from "./_waiting.ts";
 import { killAndCut, saveThrough, takeDown, whileDown } from "./fixtures/outage.ts";
 
 waitingTest({
   ...needing(
     "AsyncBatcher saves all rows with a key once where the server is killed again and again",
+    ACCOUNT,
     UNIX,
   ),
   async fn() {
@@ -19,6 +20,7 @@ waitingTest({
 waitingTest({
   ...needing(
     "AsyncBatcher knows what it saved without a key where the server is killed again and again",
+    ACCOUNT,
     UNIX,
   ),
   async fn() {
@@ -36,6 +38,7 @@ waitingTest({
 waitingTest({
   ...needing(
     "AsyncBatcher has producers stand still while the server is down, and saves all then",
+    ACCOUNT,
     UNIX,
   ),
   async fn() {

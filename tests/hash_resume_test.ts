@@ -2,7 +2,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { join } from "node:path";
 import { startEmbeddedServer } from "../scripts/database/embedded.ts";
 import { account, hashTest } from "./_hash.ts";
-import { needing, UNIX } from "./_needs.ts";
+import { ACCOUNT, needing, UNIX } from "./_needs.ts";
 import {
   assertSaved,
   countOf,
@@ -122,7 +122,7 @@ hashTest("ends with a sentence and an honest account when the table vanishes", a
 });
 
 waitingTest({
-  ...needing("hash.ts ends when the server dies, and a second run does the rest", UNIX),
+  ...needing("hash.ts ends when the server dies, and a second run does the rest", ACCOUNT, UNIX),
   fn: () =>
     withFolder(async (folder) => {
       const ids = range(2_000);

@@ -1,8 +1,9 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { join } from "node:path";
 import { databaseUrl } from "./_database.ts";
-import { type Need, needing } from "./_needs.ts";
+import { ACCOUNT, type Need, needing } from "./_needs.ts";
 import { allowed } from "./_permissions.ts";
+import { waitingTest } from "./_waiting.ts";
 import { withFolder } from "./fixtures/embedded_helpers.ts";
 import type { Output } from "./fixtures/hash_run.ts";
 import { NATS, NatsServer } from "./fixtures/nats_server.ts";
@@ -115,8 +116,8 @@ function folderTest(
   need: readonly Need[],
   fn: (context: { folder: string; users: string; table: () => string[] }) => Promise<void>,
 ): void {
-  Deno.test({
-    ...needing(name, ...need),
+  waitingTest({
+    ...needing(name, ACCOUNT, ...need),
     fn: () =>
       withFolder(async (folder) => {
         const users = join(folder, "users.csv");

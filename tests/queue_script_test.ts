@@ -3,7 +3,7 @@ import { jetstream } from "@nats-io/jetstream";
 import { join } from "node:path";
 import type postgres from "postgres";
 import { openNats } from "../scripts/queue/connection.ts";
-import { databaseUrl, withSchema } from "./_database.ts";
+import { DATABASE, databaseUrl, withSchema } from "./_database.ts";
 import { type Need, needing } from "./_needs.ts";
 import { allowed } from "./_permissions.ts";
 import { account, contentOf, type QueueContext, type Script, withQueue } from "./_queue.ts";
@@ -43,7 +43,7 @@ function workerTest(
     const target = { table, databaseUrl: databaseUrl() };
     await withQueue((context) => fn({ ...context, sql, table }), target);
   };
-  waitingTest({ ...needing(name, NATS, ...needs), fn: () => withSchema(run) });
+  waitingTest({ ...needing(name, DATABASE, NATS, ...needs), fn: () => withSchema(run) });
 }
 
 workerTest("enqueue.ts and worker.ts bring every row into the table, once", async (context) => {

@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import type postgres from "postgres";
 import { verifyPassword } from "../workload.ts";
-import { databaseTest, databaseUrl, withSchema } from "./_database.ts";
-import { needing, UNIX } from "./_needs.ts";
+import { DATABASE, databaseTest, databaseUrl, withSchema } from "./_database.ts";
+import { ACCOUNT, needing, UNIX } from "./_needs.ts";
 import { endLockedOut, isLockedOut, lockTable } from "./_users.ts";
 import { waitingTest } from "./_waiting.ts";
 import { assertHidden, SECRET, until } from "./fixtures/hash_run.ts";
@@ -21,7 +21,7 @@ function test(
     await using service = await ServeRun.start(["--table", table, "--create-table", ...args]);
     await fn({ sql, service, table });
   };
-  waitingTest({ ...needing(`serve.ts ${name}`), fn: () => withSchema(run) });
+  waitingTest({ ...needing(`serve.ts ${name}`, DATABASE), fn: () => withSchema(run) });
 }
 
 const emailsIn = async (sql: postgres.Sql) =>
@@ -297,7 +297,11 @@ test("knows its own rows after its connections were killed", async ({ sql, servi
 });
 
 waitingTest({
-  ...needing("serve.ts stays up without its database, says so, and goes on when it is back", UNIX),
+  ...needing(
+    "serve.ts stays up without its database, says so, and goes on when it is back",
+    ACCOUNT,
+    UNIX,
+  ),
   async fn() {
     await using server = await MortalServer.start();
     await using service = await ServeRun.start(["--create-table"], server.url);
