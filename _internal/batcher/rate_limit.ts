@@ -1,9 +1,9 @@
 import { assertMilliseconds, assertPositiveInteger } from "../shared/validate.ts";
 import { Fifo } from "./fifo.ts";
 
-/** What may leave at most in any stretch of time of a given length. */
+/** The most that may leave within any interval of a given length. */
 export interface RateLimitOptions {
-  /** The length, in milliseconds. */
+  /** The length of the interval, in milliseconds. */
   interval: number;
   /**
    * Most calls of the send function in it.

@@ -26,9 +26,9 @@ import type { AsyncBatcherOptions } from "./options.ts";
 export interface Sink<T, R = void> {
   /** Sends one batch. */
   readonly send: Send<T, R>;
-  /** Options for the batcher. What the batcher itself is given goes first. */
+  /** Options for the batcher. Those that are passed to the batcher itself take precedence. */
   readonly defaults?: AsyncBatcherOptions<T>;
-  /** Finds what could not work before the first item is sent. A batcher does not call it by itself. */
+  /** Finds what could not work, before the first item is sent. The batcher does not call it. */
   check?(): Promise<void>;
 }
 
