@@ -50,7 +50,7 @@ export interface RetryPolicy {
   readonly isRetryable: (error: unknown) => boolean;
   /**
    * Pause in milliseconds after this attempt, counted from 1; `undefined` if none may follow.
-   * `jitter` is from 0 to 1, and the same for what may come back together.
+   * `jitter` is from 0 to 1, and the same for items that may be retried together.
    */
   delayAfter(
     attempt: number,

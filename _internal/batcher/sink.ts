@@ -32,7 +32,7 @@ export interface Sink<T, R = void> {
   check?(): Promise<void>;
 }
 
-/** The send function and the options of a batcher on this sink. */
+/** The send function and the options of a batcher with this sink. */
 export function resolveSink<T, R>(
   sink: Sink<T, R> | Send<T, R>,
   options: AsyncBatcherOptions<T>,
@@ -45,7 +45,7 @@ export function resolveSink<T, R>(
       }`,
     );
   }
-  // An option that is undefined is one that was not given.
+  // An undefined option counts as not given.
   const given = Object.entries(options).filter(([, value]) => value !== undefined);
   return {
     send: (items, batch) => sink.send(items, batch),
