@@ -1,5 +1,5 @@
 /**
- * {@linkcode AsyncBatcher}: queue → bursts. No dependency, web standards only.
+ * {@linkcode AsyncBatcher}: a queue into batches. No dependency, web standards only.
  *
  * @module
  */
@@ -37,8 +37,8 @@ const DONE = Promise.resolve();
  * Collects items and sends them in batches, several at a time, while the program goes on.
  *
  * A batch is *due* when it holds `maxItems` or `maxBytes`, when `linger` has passed since its
- * first item, or when `flush()` or `close()` asks. It *leaves* when fewer than `maxInFlight` batches
- * are out. Every item ends as exactly one of saved, failed, unknown and unsent.
+ * first item, or when `flush()` or `close()` asks for it. It *leaves* when fewer than `maxInFlight`
+ * batches are in flight. Every item ends as exactly one of saved, failed, unknown and unsent.
  *
  * @example Every caller gets its own result
  * ```ts
@@ -53,7 +53,7 @@ const DONE = Promise.resolve();
  * assertEquals((await batcher.close()).saved, 2);
  * ```
  *
- * @example A producer that is slowed down by the sink, and an account at the end
+ * @example The sink slows the producer down, and the account is exact
  * ```ts
  * import { AsyncBatcher } from "@burst/batcher";
  * import { assertEquals } from "@std/assert";
@@ -93,9 +93,10 @@ export class AsyncBatcher<T, R = void> implements AsyncDisposable {
    * Constructs a batcher.
    *
    * @param sink Where batches go, or just the function that sends one.
-   * @param options The options. They go before those that the sink has as its defaults.
+   * @param options The options. They take precedence over the sink's defaults.
    * @throws {RangeError} If a number is out of range.
-   * @throws {TypeError} If `sink` or another function is none, or `maxBytes` lacks `sizeOf`.
+   * @throws {TypeError} If `sink` or another option is not a function where it must be one, or
+   *   `maxBytes` lacks `sizeOf`.
    */
   constructor(sink: Sink<T, R> | Send<T, R>, options: AsyncBatcherOptions<T> = {}) {
     const resolved = resolveSink(sink, options);
@@ -144,28 +145,28 @@ export class AsyncBatcher<T, R = void> implements AsyncDisposable {
     else signal?.addEventListener("abort", this.#onAbort);
   }
 
-  /** Items in the queue, those included that wait for room or are to be sent again. */
+  /** Items in the queue, including those that wait for room or for a retry. */
   get size(): number {
     return this.#queue.size;
   }
 
-  /** Batches that are out. */
+  /** Batches in flight. */
   get inFlight(): number {
     return this.#dispatcher.inFlight;
   }
 
-  /** Room left in the queue, in items, as in Web Streams: not above 0 when producers should wait. */
+  /** Room left in the queue, in items, as in Web Streams: 0 or less when producers should wait. */
   get desiredSize(): number {
     return this.#isOpen ? this.#queue.room : 0;
   }
 
-  /** Resolves once there is room in the queue, or no use in waiting for it. */
+  /** Resolves once there is room in the queue, or waiting for it is of no use. */
   get ready(): Promise<void> {
     if (this.desiredSize > 0 || !this.#isOpen) return DONE;
     return (this.#ready ??= Promise.withResolvers()).promise;
   }
 
-  /** The batcher as the sink of a stream: it pushes, and closing the stream closes the batcher. */
+  /** The batcher as a stream: writing pushes, and closing the stream closes the batcher. */
   get writable(): WritableStream<T> {
     return this.#writable ??= new WritableStream<T>({
       start: (controller) => {
@@ -179,12 +180,12 @@ export class AsyncBatcher<T, R = void> implements AsyncDisposable {
   }
 
   /**
-   * Adds an item, and settles with its own result after it was sent.
+   * Adds an item, and settles with the item's own result.
    *
    * @param item The item.
-   * @param options The signal withdraws the item while it is queued; after that it has no effect.
+   * @param options The signal withdraws the item while it is queued, and has no effect after that.
    * @returns The item's result.
-   * @throws {UnsentError} If the batcher is closed, or aborted before the item was sent.
+   * @throws {UnsentError} If the batcher is closed, or is aborted before the item is sent.
    * @throws {OutcomeError} With the outcome `"unknown"`, if the item was sent and no answer came.
    * @throws {RangeError} If the item alone is larger than `maxBytes`.
    */
@@ -195,14 +196,14 @@ export class AsyncBatcher<T, R = void> implements AsyncDisposable {
   }
 
   /**
-   * Adds an item, and resolves once there is room for it. If it is not saved, that comes out of
-   * `flush()` or `close()`. Now and then it gives the event loop a turn, so that a loop which
-   * computes and pushes does not keep timers and sockets waiting.
+   * Adds an item, and resolves once there is room for it. `flush()` and `close()` report the item if it
+   * is not saved. Now and then this gives the event loop a turn, so that a loop that computes and
+   * pushes does not keep timers and sockets waiting.
    *
    * @param item The item.
-   * @param options The signal takes the item back while it waits for room; after that it has no
-   * effect.
-   * @throws {UnsentError} If the batcher is closed, or aborted before there was room.
+   * @param options The signal withdraws the item while it waits for room, and has no effect after
+   *   that.
+   * @throws {UnsentError} If the batcher is closed, or is aborted before there is room.
    * @throws {RangeError} If the item alone is larger than `maxBytes`.
    */
   push(item: T, options?: { signal?: AbortSignal }): Promise<void> {
@@ -217,11 +218,11 @@ export class AsyncBatcher<T, R = void> implements AsyncDisposable {
   }
 
   /**
-   * Sends what is queued without waiting for company, and resolves when everything added so far is
-   * settled.
+   * Sends what is queued without waiting for batches to fill, and resolves when everything added so
+   * far is settled.
    *
-   * @param options The signal ends the wait; the items go their way.
-   * @throws {FlushError} If pushed items were not saved; each is reported once.
+   * @param options The signal ends the wait; the items are still sent.
+   * @throws {FlushError} If pushed items were not saved. Each is reported once.
    */
   async flush(options?: { signal?: AbortSignal }): Promise<void> {
     const signal = assertSignal("flush a batcher", options?.signal);
@@ -233,7 +234,7 @@ export class AsyncBatcher<T, R = void> implements AsyncDisposable {
     if (failures.length > 0) throw new FlushError(failures, omitted);
   }
 
-  /** Sends nothing more until `resume()` or `close()`; items are taken as before. */
+  /** Sends nothing until `resume()` or `close()`. Items can still be added. */
   pause(): void {
     if (this.#closing === undefined) this.#dispatcher.pause();
   }
@@ -244,9 +245,9 @@ export class AsyncBatcher<T, R = void> implements AsyncDisposable {
   }
 
   /**
-   * Takes no more items, sends what is queued, and resolves when everything is settled.
+   * Accepts no more items, sends what is queued, and resolves when everything is settled.
    *
-   * @returns The exact account, with the pushed items that failed and no `flush()` has reported.
+   * @returns The exact account, with the failures of pushed items that no `flush()` has reported.
    */
   close(): Promise<Account<T>> {
     if (this.#closing === undefined) {
@@ -257,10 +258,10 @@ export class AsyncBatcher<T, R = void> implements AsyncDisposable {
   }
 
   /**
-   * Takes no more items and sends none. What is queued is unsent; what is in flight has its signal
-   * aborted, and its outcome is unknown.
+   * Accepts and sends no more items. Queued items are unsent. Batches in flight have their signal
+   * aborted, and their outcome is unknown.
    *
-   * @param reason The reason, for the signals and as the `cause` of the errors.
+   * @param reason The reason for the signals, and the `cause` of the errors.
    * @returns The exact account.
    */
   abort(
@@ -273,9 +274,9 @@ export class AsyncBatcher<T, R = void> implements AsyncDisposable {
   }
 
   /**
-   * Closes the batcher, at the end of an `await using` block.
+   * Closes the batcher at the end of an `await using` block.
    *
-   * @throws {FlushError} If pushed items were not saved and nobody has seen it.
+   * @throws {FlushError} If pushed items were not saved and no `flush()` or `close()` has reported it.
    */
   async [Symbol.asyncDispose](): Promise<void> {
     const seen = this.#closing !== undefined;

@@ -1,5 +1,5 @@
 /**
- * {@linkcode runPipeline}: source → compute → sink → exact account.
+ * {@linkcode runPipeline}: a source, a computation, a sink, and an exact account.
  *
  * @module
  */
@@ -26,10 +26,10 @@ export type {
 };
 
 /**
- * A pipeline that could not do all of its work. What was computed before was saved, where that was
- * possible, and the account is exact.
+ * A pipeline could not do all of its work. What was computed before is saved if possible, and the
+ * account is exact.
  *
- * @example What was done nevertheless
+ * @example Find out what was done nevertheless
  * ```ts
  * import { PipelineError, runPipeline } from "@burst/batcher/pipeline";
  * import { assertEquals } from "@std/assert";
@@ -69,11 +69,11 @@ export class PipelineError extends Error {
 }
 
 /**
- * Reads items, computes their rows, saves those in bursts, and accounts for every item.
+ * Reads items, computes their rows, saves those in batches, and accounts for every item.
  *
- * It reads no more than `maxPending` items ahead, so that memory is flat however long the source is.
- * With a look-up it asks which keys are there already, hundreds at a time, and computes the rest: run
- * again, it does what is missing.
+ * It reads no more than `maxPending` items ahead, so memory stays flat however long the source is.
+ * With a look-up it asks which keys are there already, hundreds at a time, and computes the others:
+ * run it again, and it does what is missing.
  *
  * @example Hash the passwords of a list on all cores
  * ```ts
@@ -96,7 +96,7 @@ export class PipelineError extends Error {
  * assertEquals([account.read, account.inserted, account.rejected], [2, 1, 1]);
  * ```
  *
- * @example Into a table, without what is there
+ * @example Save to a table, and skip what is there
  * ```ts ignore
  * import { HashPool, postgresLookup, postgresWriter, runPipeline } from "@burst/batcher";
  * import postgres from "postgres";
@@ -121,11 +121,12 @@ export class PipelineError extends Error {
  *
  * @typeParam T The type of the items.
  * @typeParam Row The type of the rows.
- * @param source The items, or a function that is given a signal at which they should end.
+ * @param source The items, or a function that takes a signal, at which the items should end, and
+ *   returns them.
  * @param options The options.
- * @returns The account. It is the same whether the pipeline came to its end or the signal stopped it.
+ * @returns The account, also if the signal stopped the pipeline.
  * @throws {PipelineError} If the source, the look-up, the sink, `onEnd` or the pool failed for good,
- *   or it is not known whether some rows were saved.
+ *   or it is unknown whether some rows were saved.
  * @throws {TypeError} If an option is of the wrong kind, or `lookup` lacks `key`.
  * @throws {RangeError} If a number is out of range.
  */

@@ -1,6 +1,6 @@
 /**
  * {@linkcode postgresWriter}: batches into a table, through postgres.js. {@linkcode postgresLookup}:
- * which rows it has already.
+ * which rows are there already.
  *
  * @module
  */
@@ -32,14 +32,14 @@ export {
 export type Row = Record<string, unknown>;
 
 /**
- * What happens to a row whose key is in the table already.
+ * What to do with a row whose key is in the table already.
  *
  * @typeParam Column The names of the columns.
  */
 export interface Conflict<Column extends string = string> {
-  /** The columns of a unique constraint: the key. A row may not have a NULL in it. */
+  /** The key: the columns of a unique constraint. None of them may be NULL in a row. */
   target: readonly Column[];
-  /** Whether the row of the table stays as it is, or takes the values of the new one. */
+  /** Whether the row in the table stays as it is or takes the values of the new one. */
   action: "ignore" | "update";
   /**
    * The columns to update.
@@ -55,11 +55,11 @@ export interface Conflict<Column extends string = string> {
  * @typeParam T The type of the rows.
  */
 export interface PostgresWriterOptions<T extends object = Row> {
-  /** `"table"`, looked up on the search path, or `"schema.table"`. Case counts. */
+  /** `"table"`, found on the search path, or `"schema.table"`. Case matters. */
   table: string;
-  /** The columns to be written. */
+  /** The columns to write. */
   columns: readonly (keyof T & string)[];
-  /** What happens to a row whose key is there already. Without it, such a row fails its batch. */
+  /** What to do with a row whose key is there already. Without it, such a row fails its batch. */
   conflict?: Conflict<keyof T & string>;
 }
 
@@ -99,28 +99,26 @@ export interface PostgresWriter<T extends object = Row> extends Sink<T, RowOutco
 }
 
 /**
- * Makes a sink that writes batches of rows to a table: each with one statement, all or nothing, of
- * one shape for every batch size.
+ * Makes a sink that writes batches of rows to a table. A batch is one statement, all or nothing; the
+ * same prepared statement serves every batch size.
  *
- * It uses your own postgres.js instance and opens no connection itself, but those that ask the server
- * to cancel a statement. Values are checked before they reach the driver, and a row that cannot be
- * written (a missing column, a NUL in a text, an object for a number) rejects alone, as a
- * {@linkcode PostgresWriteError}. Each item's result tells whether the row was `"inserted"`,
- * `"updated"` or `"skipped"`.
+ * It uses your own postgres.js instance and opens no connection itself, except to cancel a statement.
+ * Values are checked before they reach the driver, and a row that cannot be written (a missing
+ * column, a NUL in a text, an object for a number) rejects alone, with a
+ * {@linkcode PostgresWriteError}. Each item's result is `"inserted"`, `"updated"` or `"skipped"`.
  *
- * Where rows of one batch have the same key, `"ignore"` keeps the first and `"update"` the last, and
- * the others are `"skipped"`.
+ * If rows of one batch have the same key, `"ignore"` keeps the first and `"update"` the last, and the
+ * others are `"skipped"`.
  *
- * After an attempt that was never answered, a row that is there may be our own. It is `"inserted"`
- * if it has the values that were written, in all columns, and was written while the program ran. So
- * it is if another program has written the very same row meanwhile. A row that a trigger has changed
- * is not recognised.
+ * After an attempt that got no answer, a row that is there may be our own. It counts as `"inserted"`
+ * if it has the values that were written, in all columns, and was written while the program ran. That
+ * is also true if another program wrote the very same row meanwhile, and not if a trigger changed it.
  *
- * A batch that is aborted, as by its timeout, settles once its statement is known to be over: the
- * server is asked to cancel it, and after a second its connection is reset and its backend ended.
- * With `"update"`, so does one whose connection breaks, as a newer row must not be overtaken. Where
- * that is not known within two minutes, or the server is behind a pooler and does not answer, the
- * error says `over: false`: the rows may be saved later.
+ * A batch that is aborted, by its timeout for example, settles once its statement is known to be
+ * over: the server is asked to cancel it, and after a second its connection is reset and its backend
+ * ended. With `"update"`, that also applies to a batch whose connection breaks, so that it cannot
+ * overwrite a newer row. If it is not known within two minutes, or the server is behind a pooler and
+ * does not answer, the error has `over: false`: the rows may still be saved later.
  *
  * @example Usage
  * ```ts ignore

@@ -4,30 +4,30 @@ import { OutcomeError, UnknownOutcomeError } from "../shared/outcome.ts";
 import { describe } from "../shared/validate.ts";
 import { readError } from "./error_facts.ts";
 
-/** What a call of the send function came to: a result or an error for each item, or one for all. */
+/** The answer of the send function: a result or an error for each item, or one error for all. */
 export type Answer<R> =
   | { readonly results: readonly (R | Error)[] | undefined; readonly errors: number }
   | { readonly error: unknown };
 
-/** A call of the send function that is out. */
+/** A call of the send function that is in flight. */
 export interface Call<R> {
-  /** Comes when the send function has answered, when time is up, or on `cancel()`. Never rejects. */
+  /** Resolves on an answer, when the time is up, or on `cancel()`. Never rejects. */
   readonly answer: Promise<Answer<R>>;
   cancel(reason: unknown): void;
 }
 
-/** What a call is made with, beside the items. */
+/** Options of a call. */
 export interface CallOptions {
   readonly batch: Omit<Batch, "signal">;
   /** In milliseconds. */
   readonly timeout: number;
-  /** Called once the send function itself has come back, which may be long after the answer. */
+  /** Called once the send function itself has settled, which may be long after the answer. */
   readonly onReturn?: () => void;
 }
 
 /**
- * Calls the send function, at once. Nothing that it does (throw, hang, answer nonsense, answer late)
- * keeps the answer from coming.
+ * Calls the send function at once. Whatever it does (throw, hang, return nonsense, answer late), there
+ * is an answer.
  */
 export function startCall<T, R>(
   send: Send<T, R>,
@@ -49,7 +49,7 @@ export function startCall<T, R>(
     giveUp(message, new DOMException(message, "TimeoutError"));
   }, timeout);
 
-  // The send function may do with its array as it likes.
+  // The send function may do what it likes with its array.
   const call = callSend(send, items.slice(), { ...batch, signal: controller.signal });
   call.then((answer) => {
     clearTimeout(timer);
@@ -90,7 +90,7 @@ async function callSend<T, R>(
   }
 }
 
-/** `undefined` where there are promises among the results. */
+/** `undefined` if there are promises among the results. */
 function readAnswer<R>(answer: unknown, size: number): Answer<R> | undefined {
   if (answer === undefined) return { results: undefined, errors: 0 };
   if (!Array.isArray(answer)) {
@@ -113,7 +113,7 @@ function readAnswer<R>(answer: unknown, size: number): Answer<R> | undefined {
   return { results, errors };
 }
 
-/** The results that promises stand for, as of `rows.map(async (row) => …)`. */
+/** Awaits results that are promises, as from `rows.map(async (row) => …)`. */
 async function settleEach(promises: unknown): Promise<unknown[]> {
   const ends = await Promise.allSettled(promises as unknown[]);
   return ends.map((end) => end.status === "fulfilled" ? end.value : errorOf(end.reason));

@@ -1,10 +1,10 @@
-/** Most calls of {@linkcode Clock.readSparsely} that one reading of the clock serves. */
+/** Most calls of {@linkcode Clock.readSparsely} that share one reading of the clock. */
 const MAX_STRIDE = 8;
-/** Calls that come at least as fast as this, in milliseconds, are fast. */
+/** Calls that follow each other within this many milliseconds are fast. */
 const FAST = 0.005;
 
 /**
- * The monotonic clock, read no more often than it needs to be.
+ * The monotonic clock, read no more often than necessary.
  *
  * `performance.now()` takes about 0.1 µs in Deno, three times as long as all else that a `push()`
  * does. While calls follow each other within microseconds, up to eight of them share one reading;

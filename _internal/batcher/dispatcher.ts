@@ -9,10 +9,10 @@ import type { Queue } from "./queue.ts";
 export class Dispatcher<T, R> {
   /** When the event loop is known to have had a turn, in milliseconds of the monotonic clock. */
   turnAt: number;
-  /** Calls of the send function that are out: each has a slot. */
+  /** Calls of the send function in flight: each holds a slot. */
   inFlight = 0;
   #isPaused = false;
-  /** Calls off the look at the queue at the end of this turn. */
+  /** Cancels the check of the queue at the end of this turn. */
   #callOffTurn: (() => void) | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timerAt = Infinity;
@@ -22,7 +22,7 @@ export class Dispatcher<T, R> {
   readonly #clock: Clock;
   readonly #send: (batch: PendingBatch<T, R>, now: number) => void;
 
-  /** Each call of `send` is to be followed by one of {@linkcode cameBack}. */
+  /** Each call of `send` must be followed by one of {@linkcode cameBack}. */
   constructor(
     queue: Queue<T, R>,
     options: ResolvedOptions<T>,
@@ -36,7 +36,7 @@ export class Dispatcher<T, R> {
     this.turnAt = clock.now;
   }
 
-  /** Called whenever an item comes, a call comes back, or time has passed. */
+  /** Called whenever an item is added, a call returns, or time has passed. */
   dispatch(now: number): void {
     const { maxInFlight, rateLimit } = this.#options;
     const queue = this.#queue;
@@ -55,13 +55,13 @@ export class Dispatcher<T, R> {
     this.#setTimer(Infinity, now);
   }
 
-  /** Makes all that is queued leave without waiting for company. */
+  /** Lets everything in the queue leave without waiting for batches to fill. */
   hurry(): void {
     this.#queue.hurry();
     this.dispatch(this.#clock.read());
   }
 
-  /** A call has come back: its slot is free. */
+  /** A call has returned: its slot is free. */
   cameBack(): void {
     this.inFlight--;
     this.dispatch(this.#clock.read());
@@ -77,9 +77,9 @@ export class Dispatcher<T, R> {
   }
 
   /**
-   * The older one of what is full and what has waited enough. A queue that is full is due as well,
-   * since nothing can join it. And where the loop is blocked, the end of the turn may be far away: the
-   * age of the first item counts also with no delay.
+   * The older of a batch that is full and one that has waited long enough. A full queue is due as
+   * well, since nothing can join it. If the loop is blocked, the end of the turn may be far away, so
+   * the age of the first item counts even without a delay.
    */
   #dueBatch(now: number): PendingBatch<T, R> | undefined {
     const { ready, filling } = this.#queue;
@@ -89,7 +89,7 @@ export class Dispatcher<T, R> {
     return isDue ? filling : ready;
   }
 
-  /** Nothing is due now, and a slot is free: looks again when something will be. */
+  /** Nothing is due and a slot is free: checks again when something will be due. */
   #lookAgain(now: number): void {
     const { linger } = this.#options;
     const { filling, nextRetry } = this.#queue;
@@ -118,7 +118,7 @@ export class Dispatcher<T, R> {
     this.#timer = setTimeout(() => {
       this.#timerAt = Infinity;
       this.turnAt = this.#clock.read();
-      // Timers and the monotonic clock need not agree to the microsecond.
+      // Timers and the monotonic clock may differ by some microseconds.
       this.dispatch(delay > MAX_TIMER_DELAY ? this.turnAt : Math.max(this.turnAt, at));
     }, Math.min(delay, MAX_TIMER_DELAY));
   }

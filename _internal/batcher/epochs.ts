@@ -3,18 +3,18 @@ export interface Epoch {
   /** How many of them are not settled. */
   open: number;
   next: Epoch | undefined;
-  /** Those who wait until it and all before it are settled. */
+  /** Resolves once it and all before it are settled. */
   readonly waiting: (() => void)[];
 }
 
-/** Tells when everything that was added up to now is settled, at a constant cost per item. */
+/** Knows when everything added so far is settled, at a constant cost per item. */
 export class Epochs {
   /** The epoch of what is added now. */
   current: Epoch = { open: 0, next: undefined, waiting: [] };
   /** The oldest with open items. */
   #oldest = this.current;
 
-  /** Resolves when everything that has been added is settled. */
+  /** Resolves when everything added so far is settled. */
   settled(): Promise<void> {
     this.wake();
     const { current } = this;

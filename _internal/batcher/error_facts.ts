@@ -1,16 +1,16 @@
 import { read } from "../shared/inspect.ts";
 import { guardQuestion } from "./guard.ts";
 
-/** What an error says about the items that it is about. */
+/** What an error says about its items. */
 export interface ErrorFacts {
   readonly outcome: "failed" | "unknown";
   readonly retryable: boolean | undefined;
   readonly bisectable: boolean | undefined;
-  /** Milliseconds that the sink asks to wait. */
+  /** How long the sink asks to wait, in milliseconds. */
   readonly retryAfter: number;
 }
 
-/** Reads an error. Nothing that it is or does makes this throw. */
+/** Reads an error, and never throws, whatever the error is or does. */
 export function readError(error: unknown): ErrorFacts {
   const [retryable, bisectable] = ["retryable", "bisectable"].map((name) => read(error, name));
   const retryAfter = read(error, "retryAfter");
@@ -34,7 +34,7 @@ export function bisection(
   });
 }
 
-/** Whether an error is worth another attempt, where the user has no opinion. */
+/** Whether an error is worth another attempt, unless the user decides. */
 export function isRetryableByDefault(error: unknown): boolean {
   const { retryable, bisectable } = readError(error);
   return retryable ?? (bisectable !== true && !(error instanceof TypeError));

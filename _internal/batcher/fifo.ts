@@ -1,4 +1,4 @@
-/** A first-in-first-out queue: all of it takes constant time, however long it is. */
+/** A first-in-first-out queue. Every operation takes constant time. */
 export class Fifo<V> {
   #values: V[] = [];
   #start = 0;
@@ -14,7 +14,7 @@ export class Fifo<V> {
   shift(): V | undefined {
     if (this.#start === this.#values.length) return undefined;
     const value = this.#values[this.#start];
-    // What has left must not be kept alive.
+    // The garbage collector may have what has left.
     this.#values[this.#start++] = undefined as V;
     if (this.#start >= 16 && this.#start * 2 > this.#values.length) {
       this.#values = this.#values.slice(this.#start);

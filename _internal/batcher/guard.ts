@@ -1,7 +1,7 @@
 import { isThenable } from "../shared/inspect.ts";
 import { assertFunction } from "../shared/validate.ts";
 
-/** Wraps a hook of the user's so that whatever it throws goes to the console, once, and no further. */
+/** Wraps a user's hook so that its errors go to the console, once, and no further. */
 export function guardHook<A>(
   name: string,
   hook: ((value: A) => unknown) | undefined,
@@ -32,7 +32,7 @@ export function guardHook<A>(
   };
 }
 
-/** Wraps a question about an error so that throwing, or answering later, is a no. */
+/** Wraps a user's predicate so that throwing, or returning a promise, means no. */
 export function guardQuestion(
   name: string,
   ask: (error: unknown) => unknown,

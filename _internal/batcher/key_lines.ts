@@ -1,29 +1,29 @@
 import { Fifo } from "./fifo.ts";
 import type { Item } from "./pending_batch.ts";
 
-/** Those who wait for a key, in the order of adding, behind the one item that has it. */
+/** The items that wait for a key, in the order of adding, behind the one that holds it. */
 export interface KeyLine<T, R> {
   readonly key: unknown;
-  /** Whether the item that has the key is settled. */
+  /** Whether the item that holds the key is settled. */
   isSettled: boolean;
-  /** Calls of the send function with that item which have not come back. */
+  /** Calls of the send function with that item that have not returned. */
   calls: number;
   waiting: Fifo<Item<T, R>> | undefined;
   timer: ReturnType<typeof setTimeout> | undefined;
 }
 
-/** What becomes of those who wait. */
+/** What happens to items that wait. */
 export interface KeyLineEvents<T, R> {
-  /** It has the key now. */
+  /** It holds the key now. */
   readonly release: (one: Item<T, R>) => void;
   /** They have waited too long. */
   readonly giveUp: (waiting: readonly Item<T, R>[]) => void;
 }
 
 /**
- * The ordering keys. One item at a time has a key, from its way into a batch until it is settled and
- * every call that it went out with has come back: also a call that has run out of time may still save
- * it. Where such a call does not come back, those behind it wait no longer than an attempt may take.
+ * The ordering keys. One item at a time holds a key, from when it joins a batch until it is settled and
+ * every call with it has returned: a call that has timed out may still save it. If such a call does
+ * not return, the items behind it wait no longer than an attempt may take.
  */
 export class KeyLines<T, R> {
   readonly #lines = new Map<unknown, KeyLine<T, R>>();
@@ -36,12 +36,12 @@ export class KeyLines<T, R> {
     this.#events = events;
   }
 
-  /** The line of a key that somebody has. */
+  /** The line of a key, if an item holds it. */
   find(key: unknown): KeyLine<T, R> | undefined {
     return this.#lines.get(key);
   }
 
-  /** Gives a key that nobody has to an item. */
+  /** Gives a free key to an item. */
   take(key: unknown): KeyLine<T, R> {
     const line = { key, isSettled: false, calls: 0, waiting: undefined, timer: undefined };
     this.#lines.set(key, line);
@@ -71,7 +71,7 @@ export class KeyLines<T, R> {
     this.#watch(line);
   }
 
-  /** Takes all who wait out of their lines. */
+  /** Takes all waiting items out of their lines. */
   clear(): Item<T, R>[] {
     return [...this.#lines.values()].flatMap((line) => this.#empty(line));
   }

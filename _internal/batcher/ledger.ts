@@ -3,22 +3,22 @@ import type { Failure, Outcome } from "../shared/outcome.ts";
 import { Epochs } from "./epochs.ts";
 import type { Item, PendingBatch } from "./pending_batch.ts";
 
-/** What a ledger tells of items that were not saved. */
+/** What a ledger does with items that were not saved. */
 export interface LedgerOptions<T> {
-  /** Most failures that are kept. */
+  /** Most failures to keep. */
   readonly maxFailures: number;
   readonly onFailure: ((failure: Failure<T>) => void) | undefined;
   /** Called when a pushed item was not saved. */
   readonly onPushFailed: (error: unknown) => void;
 }
 
-/** Failures of pushed items, and how many more there were than are kept. */
+/** Failures of pushed items, and how many more were not kept. */
 export interface Failures<T> {
   readonly failures: readonly Failure<T>[];
   readonly omitted: number;
 }
 
-/** Settles items, counts how they ended, and keeps the failures that nobody has seen yet. */
+/** Settles items, counts how they ended, and keeps the failures that have not been reported. */
 export class Ledger<T, R> {
   /** Items that were accepted. */
   added = 0;
@@ -47,7 +47,7 @@ export class Ledger<T, R> {
     resolve?.(result as R);
   }
 
-  /** `isTold`: whoever pushed the item has been told already. */
+  /** `isTold`: the caller of `push()` knows already. */
   fail(
     { item, epoch, reject, history }: Item<T, R>,
     outcome: Exclude<Outcome, "saved">,
@@ -68,7 +68,7 @@ export class Ledger<T, R> {
     if (reject === undefined) onPushFailed(error);
   }
 
-  /** The failures of pushed items since the last call: whoever takes them has to report them. */
+  /** The failures of pushed items since the last call. The caller must report them. */
   takeFailures(): Failures<T> {
     const taken = { failures: this.#failures, omitted: this.#omitted };
     this.#failures = [];

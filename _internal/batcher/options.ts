@@ -18,8 +18,7 @@ import {
  */
 export interface AsyncBatcherOptions<T> {
   /**
-   * Most items in a batch. A batch that holds them leaves as soon as a slot is free. May be
-   * `Infinity`.
+   * Most items in a batch. A full batch leaves as soon as a slot is free. May be `Infinity`.
    *
    * @default {500}
    */
@@ -31,7 +30,7 @@ export interface AsyncBatcherOptions<T> {
    */
   maxBytes?: number;
   /**
-   * What becomes of an item that is larger than `maxBytes`: it is refused, or sent in a batch of its
+   * What to do with an item that is larger than `maxBytes`: refuse it, or send it in a batch of its
    * own.
    *
    * @default {"refuse"}
@@ -40,97 +39,99 @@ export interface AsyncBatcherOptions<T> {
   /** The size of an item in bytes. Needed with `maxBytes` and `maxQueuedBytes`. */
   sizeOf?: (item: T) => number;
   /**
-   * How long, in milliseconds, the first item of a batch waits for company. With 0, what was added
-   * in one turn of the event loop leaves together at its end, if a slot is free; while none is, the
-   * queue grows into the next batch.
+   * How long, in milliseconds, the first item of a batch waits for the batch to fill. With 0, what was
+   * added in one turn of the event loop leaves together at its end, if a slot is free. Otherwise the
+   * batch keeps growing until one is.
    *
    * @default {0}
    */
   linger?: number;
   /**
-   * Most batches out at a time. May be `Infinity`.
+   * Most batches in flight. May be `Infinity`.
    *
    * @default {4}
    */
   maxInFlight?: number;
-  /** What may leave at most within a stretch of time, for a sink with a quota. */
+  /** The most that may leave within some time, for a sink with a quota. */
   rateLimit?: RateLimitOptions;
   /**
-   * Most items in the queue. Above it `push()` waits, first come first served. What is to be sent
-   * again has a bound of its own, four times as large. May be `Infinity`.
+   * Most items in the queue. Beyond it `push()` waits, first come, first served. Items that wait for a
+   * retry have a bound of their own, four times as large. May be `Infinity`.
    *
    * @default {maxItems * maxInFlight}
    */
   maxQueued?: number;
   /**
-   * Most bytes in the queue, as counted by `sizeOf`; the item that reaches them still comes in.
+   * Most bytes in the queue, as counted by `sizeOf`. The item that exceeds them is still accepted.
    *
    * @default {Infinity}
    */
   maxQueuedBytes?: number;
   /**
-   * How long, in milliseconds, an attempt to send a batch may take. After it, the batch's signal is
-   * aborted, its slot is free, and the outcome is unknown, whatever the send function does.
+   * How long, in milliseconds, an attempt to send a batch may take. After that, its signal is aborted,
+   * its slot is free, and the outcome is unknown, whatever the send function does.
    *
    * @default {30_000}
    */
   timeout?: number;
   /**
-   * Whether and when items are sent again that could not be saved. Meanwhile they hold no slot.
+   * Whether and when items that could not be saved are sent again. Until then they hold no slot.
    *
    * @default {false}
    */
   retry?: RetryOptions | false;
   /**
-   * Whether a batch may be sent again whose outcome is unknown: sending it twice must have the
-   * effect of sending it once.
+   * Whether a batch whose outcome is unknown may be sent again: sending it twice must have the effect
+   * of sending it once.
    *
    * @default {false}
    */
   idempotent?: boolean;
   /**
-   * Whether a batch that was refused because of its data is split, until the bad items stand alone:
-   * the others are saved. One bad item among n costs at most `2 * Math.ceil(Math.log2(n))` further
-   * calls of the send function, also where the batch as a whole was tried again before. An error says with a property `bisectable`, `true` or `false`, whether it is about
-   * single items. One that does not say it is taken to be, unless it is a `TypeError` (as of a
-   * `fetch` without a network) or says `retryable: true`. A function decides instead.
+   * Whether a batch that was refused because of its data is split until the bad items stand alone, so
+   * that the others are saved. One bad item among n costs at most `2 * Math.ceil(Math.log2(n))` more
+   * calls of the send function, even if the whole batch was retried before.
+   *
+   * An error says whether it is about single items with a property `bisectable`, `true` or `false`. An
+   * error without one is taken to be, unless it is a `TypeError` (as from `fetch` without a network)
+   * or has `retryable: true`. Pass a function to decide yourself.
    *
    * @default {false}
    */
   bisect?: boolean | ((error: unknown) => boolean);
   /**
-   * What must be sent in order: of two items with the same key, the second is not sent before the
-   * first one is settled and every call of the send function with it has come back. Keys are compared
-   * as those of a `Map`. Without it, batches overtake each other where `maxInFlight` is above 1.
+   * The key of an item. Items with the same key are sent in order: the second is not sent until the
+   * first is settled and every call of the send function with it has returned. Keys are compared as in
+   * a `Map`. Without it, batches may overtake each other if `maxInFlight` is above 1.
    *
-   * A call that has run out of time may still save its items. As long as it has not come back, those
-   * with the same key wait behind it, but no longer than `timeout`: then they are unsent.
+   * A call that has timed out may still save its items. Until it returns, items with the same key wait,
+   * but no longer than `timeout`: then they are unsent.
    */
   orderingKey?: (item: T) => unknown;
-  /** What no batch mixes, as a destination. Compared as the keys of a `Map`. */
+  /** The group of an item, such as a destination; no batch mixes groups. Compared as in a `Map`. */
   groupBy?: (item: T) => unknown;
   /** Aborts the batcher, as `abort()` does. */
   signal?: AbortSignal;
   /**
-   * Called after every attempt to send a batch. What it throws is written to the console, once, and
-   * changes nothing.
+   * Called after every attempt to send a batch. An error that it throws is written to the console,
+   * once, and changes nothing.
    */
   onBatch?: (report: BatchReport) => void;
   /**
-   * Called with each item that was added or pushed and not saved: the place for a dead-letter table.
-   * What it throws is written to the console, once, and changes nothing.
+   * Called with each item that was not saved, whether added or pushed: the place for a dead-letter
+   * table. An error that it throws is written to the console, once, and changes nothing.
    */
   onFailure?: (failure: Failure<T>) => void;
   /**
-   * Most failures of pushed items that are kept for `flush()` and `close()` to report. Of those
-   * beyond it, only the number is kept. May be `Infinity`.
+   * Most failures of pushed items that are kept for `flush()` and `close()` to report. Further ones
+   * are only counted. May be `Infinity`.
    *
    * @default {10_000}
    */
   maxFailures?: number;
   /**
-   * Whether the first pushed item that is not saved stops the batcher: nothing more is taken or sent,
-   * `push()` rejects and `writable` errors. What is in flight comes to its end.
+   * Whether the first pushed item that is not saved stops the batcher: it accepts and sends nothing
+   * more, `push()` rejects and `writable` errors. Batches in flight are still awaited.
    *
    * @default {false}
    */
@@ -141,7 +142,7 @@ export interface AsyncBatcherOptions<T> {
 export interface ResolvedOptions<T> {
   readonly maxItems: number;
   readonly maxBytes: number;
-  /** Checks what the user's function gives back. */
+  /** Checks what the user's function returns. */
   readonly sizeOf: ((item: T) => number) | undefined;
   readonly linger: number;
   readonly maxInFlight: number;

@@ -1,22 +1,22 @@
 import type { Epoch } from "./epochs.ts";
 import type { KeyLine } from "./key_lines.ts";
 
-/** What has become of an item so far that is to be sent again. */
+/** The history of an item that is to be sent again. */
 export interface History {
   /** How often it has been sent. */
   readonly attempts: number;
   /** How often it has been sent, and since when, as the retry policy counts. */
   readonly tries: number;
   readonly since: number;
-  /** The first attempt that was never answered. */
+  /** The first attempt that got no answer. */
   readonly unanswered: number | undefined;
-  /** What it is rejected with if it is not sent again after all. */
+  /** The error it is rejected with if it is not sent again after all. */
   readonly error: unknown;
 }
 
-/** What only some items need: a signal that withdraws it, and a `push()` that waits for room. */
+/** What only some items need: a signal that withdraws them, and a `push()` that waits for room. */
 export interface Ticket<T, R> {
-  /** The item, while it stands in the line of its key, and then its place in a batch. */
+  /** The item, while it waits for its key, and then its place in a batch. */
   item: Item<T, R> | undefined;
   batch: PendingBatch<T, R> | undefined;
   index: number;
@@ -31,7 +31,7 @@ export interface Item<T, R> {
   readonly item: T;
   readonly size: number;
   readonly group: unknown;
-  /** Who waits for it until it is settled: those who flush. `undefined` once it is withdrawn. */
+  /** The epoch that is settled only after it. `undefined` once it is withdrawn. */
   epoch: Epoch | undefined;
   /** Settle the promise of an `add()`; a pushed item has neither. */
   readonly resolve: ((result: R) => void) | undefined;
@@ -42,12 +42,12 @@ export interface Item<T, R> {
 }
 
 /**
- * Items that leave together. They lie in parallel arrays, as an object for each would double what it
- * costs to add one; what only some items have stands beside them, where there is any.
+ * Items that leave together, in parallel arrays, as an object for each would double the cost of adding
+ * one. What only some items have is kept apart, and only if there is any.
  */
 export class PendingBatch<T, R> {
   readonly items: T[] = [];
-  /** `undefined` where an item was withdrawn. */
+  /** `undefined` if an item was withdrawn. */
   readonly epochs: (Epoch | undefined)[] = [];
   readonly resolves: (((result: R) => void) | undefined)[] = [];
   readonly rejects: (((error: unknown) => void) | undefined)[] = [];
@@ -58,18 +58,18 @@ export class PendingBatch<T, R> {
   /** Items that were not withdrawn, and the sum of their sizes. */
   live = 0;
   bytes = 0;
-  /** Whether it is to leave however young it is. */
+  /** Whether it may leave at once, however young. */
   isDue = false;
-  /** The same over all attempts at these items together. */
+  /** The same for all attempts at these items together. */
   id: string | undefined;
-  /** The larger batch of which this one is a part. */
+  /** The larger batch of which this is a part. */
   splitFrom: string | undefined;
-  /** Whether nothing may join its items: they were refused together, or may be there already. */
+  /** Whether no item may join: its items were refused together, or may be there already. */
   isSealed = false;
 
   constructor(
     readonly group: unknown,
-    /** When its first item came, or came back. */
+    /** When its first item was added, or put back. */
     public at: number,
   ) {}
 
@@ -151,7 +151,7 @@ export class PendingBatch<T, R> {
     return compact;
   }
 
-  /** How often the most often sent of its items has been sent. */
+  /** The highest number of attempts among its items. */
   get attempts(): number {
     let attempts = 0;
     this.histories?.forEach((history) => attempts = Math.max(attempts, history?.attempts ?? 0));

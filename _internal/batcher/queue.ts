@@ -8,40 +8,39 @@ export interface QueueLimits {
   readonly maxBytes: number;
   readonly maxQueued: number;
   readonly maxQueuedBytes: number;
-  /** How long, in milliseconds, a batch is filled. */
+  /** How long a batch waits to fill, in milliseconds. */
   readonly linger: number;
 }
 
 /**
- * Bound of what is to be sent again, as a multiple of `maxQueued`. Items pause for 50 ms on average
- * after their first attempt: where a sink that takes 5 ms refuses every tenth one, as many as
+ * Bound of the items that wait for a retry, as a multiple of `maxQueued`. Items pause for 50 ms on
+ * average after their first attempt: if a sink that takes 5 ms refuses every tenth one, as many as
  * `maxQueued` are in their pause all the time.
  */
 const LATER = 4;
 
 /**
- * What is to be sent, first in, first out, in the batches in which it will leave: those that are
- * full, those that are being filled (one, or one for each group), and those that are to be sent again
- * later.
+ * The items to send, first in, first out, in the batches in which they will leave: batches that are
+ * full, batches that are being filled (one, or one for each group), and batches that wait for a retry.
  *
- * It never refuses an item, and knows who has to wait for room. What is to be sent again has a bound
- * of its own, so that a few items that are refused do not keep new ones from coming.
+ * It never refuses an item, and knows which producers must wait for room. Retries have a bound of
+ * their own, so that a few refused items do not keep new ones out.
  */
 export class Queue<T, R> {
   readonly #limits: QueueLimits;
   readonly #ready = new Fifo<PendingBatch<T, R>>();
   /** The batches that are being filled, by their groups, oldest first. */
   readonly #open = new Map<unknown, PendingBatch<T, R>>();
-  /** The one that was filled last: mostly the only one. */
+  /** The one that was filled last, usually the only one. */
   #filled: PendingBatch<T, R> | undefined;
   #oldestOpen: PendingBatch<T, R> | undefined;
-  /** What is to be sent again, the next one last. */
+  /** The batches that wait for a retry, the next one last. */
   #later: { readonly batch: PendingBatch<T, R>; readonly notBefore: number }[] = [];
   #laterItems = 0;
-  /** Items that stand in the lines of their keys, or in a batch. */
+  /** Items that wait for their keys, or are in a batch. */
   #items = 0;
   #bytes = 0;
-  /** Those who wait for room, in the order of coming, and what they have brought. */
+  /** The producers that wait for room, in order of arrival, and what they bring. */
   readonly #waiting = new Fifo<Ticket<T, R>>();
   #waitingItems = 0;
   #waitingBytes = 0;
@@ -50,19 +49,19 @@ export class Queue<T, R> {
     this.#limits = limits;
   }
 
-  /** Items that are not out. */
+  /** Items that are not in flight. */
   get size(): number {
     return this.#items + this.#laterItems;
   }
 
-  /** Room for items; not above 0 when producers should wait. */
+  /** Room for items; 0 or less when producers should wait. */
   get room(): number {
     const { maxQueued, maxQueuedBytes } = this.#limits;
     const items = Math.min(maxQueued - this.#items, LATER * maxQueued - this.#laterItems);
     return this.#bytes < maxQueuedBytes ? items : Math.min(items, 0);
   }
 
-  /** Whether another item comes in without waiting, those aside who wait already. */
+  /** Whether another item may enter at once, not counting the producers that wait already. */
   get hasRoom(): boolean {
     const { maxQueued, maxQueuedBytes } = this.#limits;
     return this.#items - this.#waitingItems < maxQueued && this.#laterItems < LATER * maxQueued &&
@@ -75,18 +74,18 @@ export class Queue<T, R> {
     return this.#items >= maxQueued || this.#bytes >= maxQueuedBytes;
   }
 
-  /** The first of the batches to which nothing can be added. */
+  /** The first batch that takes no more items. */
   get ready(): PendingBatch<T, R> | undefined {
     while (this.#ready.head?.live === 0) this.#ready.shift();
     return this.#ready.head;
   }
 
-  /** The oldest of the batches that are being filled. */
+  /** The oldest batch that is being filled. */
   get filling(): PendingBatch<T, R> | undefined {
     return this.#oldestOpen;
   }
 
-  /** When the next item is to be sent again, in milliseconds of the monotonic clock. */
+  /** When the next retry is due, in milliseconds of the monotonic clock. */
   get nextRetry(): number {
     return this.#later.at(-1)?.notBefore ?? Infinity;
   }
@@ -107,7 +106,7 @@ export class Queue<T, R> {
     return batch;
   }
 
-  /** Appends an item that has waited already: it does not wait for company once more. */
+  /** Appends an item that has waited already: it does not wait for a batch to fill again. */
   putBack(one: Item<T, R>, now: number): void {
     const batch = this.#batchFor(one.group, one.size, now);
     batch.put(one);
@@ -122,7 +121,7 @@ export class Queue<T, R> {
     this.#ready.push(batch);
   }
 
-  /** Puts back what is to be sent again. */
+  /** Puts back a batch for a retry. */
   putLater(batch: PendingBatch<T, R>, notBefore: number): void {
     let low = 0, high = this.#later.length;
     while (low < high) {
@@ -135,7 +134,7 @@ export class Queue<T, R> {
     this.#bytes += batch.bytes;
   }
 
-  /** Takes up what is to be sent again by now. */
+  /** Takes up the retries that are due. */
   wake(now: number): void {
     while (this.nextRetry <= now) {
       const { batch, notBefore } = this.#later.pop()!;
@@ -148,7 +147,7 @@ export class Queue<T, R> {
     if (this.#waitingItems > 0) this.#letIn();
   }
 
-  /** Has all that is being filled leave as soon as a slot is free. */
+  /** Lets every batch that is being filled leave as soon as a slot is free. */
   hurry(): void {
     for (const batch of this.#open.values()) batch.isDue = true;
   }
@@ -164,13 +163,13 @@ export class Queue<T, R> {
     return batch.compact();
   }
 
-  /** Counts an item that stands in the line of its key, or that has left it. */
+  /** Counts an item that begins or ends to wait for its key. */
   count(items: 1 | -1, bytes: number): void {
     this.#items += items;
     this.#bytes += items * bytes;
   }
 
-  /** Lines up who has put an item into a queue that had no room. */
+  /** Makes the producer of an item wait for room. */
   waitForRoom(ticket: Ticket<T, R>): void {
     ticket.waiting = true;
     this.#waiting.push(ticket);
@@ -193,7 +192,7 @@ export class Queue<T, R> {
     return withdrawn;
   }
 
-  /** Takes everything. Nobody is let in. */
+  /** Takes everything. No producer is let in. */
   clear(): Item<T, R>[] {
     const batches = [
       ...this.#ready.clear(),
@@ -246,7 +245,7 @@ export class Queue<T, R> {
     if (this.#oldestOpen === batch) this.#oldestOpen = this.#open.values().next().value;
   }
 
-  /** Lets those in who have waited for room, first come, first served. */
+  /** Lets waiting producers in, first come, first served. */
   #letIn(): void {
     for (let first = this.#waiting.head; first !== undefined; first = this.#waiting.head) {
       if (first.waiting && !this.hasRoom) return;

@@ -1,9 +1,9 @@
 import { assertMilliseconds, assertPositiveInteger } from "../shared/validate.ts";
 import { Fifo } from "./fifo.ts";
 
-/** What may leave at most in any stretch of time of a given length. */
+/** The most that may leave within any interval of a given length. */
 export interface RateLimitOptions {
-  /** The length, in milliseconds. */
+  /** The length of the interval, in milliseconds. */
   interval: number;
   /**
    * Most calls of the send function in it.
@@ -19,7 +19,7 @@ export interface RateLimitOptions {
   items?: number;
 }
 
-/** Remembers what has left within the last interval. */
+/** Remembers what left within the last interval. */
 export class RateLimit {
   readonly #interval: number;
   readonly #maxCalls: number;
@@ -38,7 +38,7 @@ export class RateLimit {
     this.#maxItems = items;
   }
 
-  /** When a call with so many items may leave, for all that is known now. */
+  /** When a call with this many items may leave, as far as is known now. */
   nextAt(items: number, now: number): number {
     for (let first = this.#left.head; first !== undefined; first = this.#left.head) {
       if (first.at + this.#interval > now) break;

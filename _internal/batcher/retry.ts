@@ -5,41 +5,41 @@ import { guardQuestion } from "./guard.ts";
 /** When items that could not be saved are sent again. */
 export interface RetryOptions {
   /**
-   * How often an item is sent at most, the first time included. It starts over for the parts of a
-   * batch that was split.
+   * Most attempts at an item, including the first. The count starts over for the parts of a batch that
+   * was split.
    *
    * @default {5}
    */
   maxAttempts?: number;
   /**
-   * Upper bound, in milliseconds, of the pause before the second attempt. It doubles with every
-   * further attempt, and the pause is drawn at random between 0 and the bound ("full jitter"), so
-   * that many clients do not come back at the same moment.
+   * Longest pause before the second attempt, in milliseconds. It doubles with every further attempt,
+   * and the pause is drawn at random between 0 and that ("full jitter"), so that many clients do not
+   * come back at the same moment.
    *
    * @default {100}
    */
   minDelay?: number;
   /**
-   * Cap of that upper bound, in milliseconds.
+   * Longest pause before any attempt, in milliseconds.
    *
    * @default {10_000}
    */
   maxDelay?: number;
   /**
-   * How long, in milliseconds after an item's first attempt began, its pauses before another one may
-   * last. An attempt that is under way then still has its `timeout`. May be `Infinity`.
+   * An item is not retried if its pause would end later than this, in milliseconds after its first
+   * attempt began. An attempt always has its full `timeout`. May be `Infinity`.
    *
    * @default {120_000}
    */
   deadline?: number;
   /**
-   * Which errors are worth another attempt. An error whose outcome is unknown is asked about only
-   * where the batcher is `idempotent`, and one that stands for a single item only if it says
+   * Which errors are worth another attempt. It is asked about an error with an unknown outcome only if
+   * the batcher is `idempotent`, and about the error of a single item only if that has
    * `retryable: true`.
    *
-   * By default, an error says so with a property `retryable`, `true` or `false`. One that does not is
-   * taken to be, unless it is a `TypeError`, or `bisectable: true`. With a number of milliseconds as
-   * its `retryAfter` it asks for a pause of at least that long.
+   * By default, an error says so itself with a property `retryable`, `true` or `false`. An error without
+   * one is retried, unless it is a `TypeError` or has `bisectable: true`. An error with a number as
+   * `retryAfter` asks for a pause of at least that many milliseconds.
    */
   isRetryable?: (error: unknown) => boolean;
 }
@@ -50,7 +50,7 @@ export interface RetryPolicy {
   readonly isRetryable: (error: unknown) => boolean;
   /**
    * Pause in milliseconds after this attempt, counted from 1; `undefined` if none may follow.
-   * `jitter` is from 0 to 1, and the same for what may come back together.
+   * `jitter` is from 0 to 1, and the same for items that may be retried together.
    */
   delayAfter(
     attempt: number,

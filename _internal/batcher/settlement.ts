@@ -9,11 +9,11 @@ import { type History, type Item, PendingBatch } from "./pending_batch.ts";
 import type { Queue } from "./queue.ts";
 import type { RetryPolicy } from "./retry.ts";
 
-/** What the settlement does on behalf of a batcher. */
+/** What the settlement needs of its batcher. */
 export interface SettlementSettings<T, R> {
   readonly retry: RetryPolicy;
   readonly idempotent: boolean;
-  /** Whether a batch that was refused with this error is to be split. */
+  /** Whether to split a batch that was refused with this error. */
   readonly isBisectable: (error: unknown) => boolean;
   readonly report: ((report: BatchReport) => void) | undefined;
   /** Whether nothing is sent any more. */
@@ -23,7 +23,7 @@ export interface SettlementSettings<T, R> {
   readonly ledger: Ledger<T, R>;
 }
 
-/** A call of the send function that has come to an answer. */
+/** A call of the send function that has an answer. */
 export interface Sent {
   readonly id: string;
   readonly attempt: number;
@@ -36,13 +36,13 @@ export interface Sent {
 interface Refusal {
   readonly error: unknown;
   readonly facts: ErrorFacts;
-  /** Milliseconds after which it is sent again; `undefined` if it is not. */
+  /** Milliseconds until it is sent again; `undefined` if it is not. */
   readonly pause: number | undefined;
 }
 
 /**
  * What an answer means for each item: it is settled at once, or it goes back to the queue with its
- * history, to be sent again or, where its batch was refused because of data, in a half of that batch.
+ * history, for a retry or, if its batch was refused because of data, in a half of that batch.
  */
 export class Settlement<T, R> {
   readonly #settings: SettlementSettings<T, R>;
@@ -93,7 +93,7 @@ export class Settlement<T, R> {
     else this.#putBack(batch, sent, again, now);
   }
 
-  /** Settles an item that is not sent, or not sent again, any more. */
+  /** Settles an item that will not be sent, or not be sent again. */
   abandon(one: Item<T, R>, why: string, cause?: unknown): void {
     const { history, ticket } = one;
     if (history !== undefined) {
@@ -116,7 +116,7 @@ export class Settlement<T, R> {
   ): (Refusal | undefined)[] {
     const { idempotent, retry } = this.#settings;
     const isWhole = "error" in answer;
-    // A part of a batch that was refused is not tried again and again, but split further.
+    // A part of a refused batch is not retried, but split further.
     const isFinal = isWhole && batch.splitFrom !== undefined && this.#isRefused(answer.error);
     const jitter = Math.random();
     let known: { error: unknown; facts: ErrorFacts; isRetryable: boolean } | undefined;
@@ -125,7 +125,7 @@ export class Settlement<T, R> {
       if (!isWhole && !isError(error)) return undefined;
       if (known === undefined || known.error !== error) {
         const facts = readError(error);
-        // An error that stands for one item was meant for it. It has to say that another time may help.
+        // An error for a single item was meant for it. It must say if a retry may help.
         const isRetryable = !isFinal && (facts.outcome === "failed" || idempotent) &&
           (isWhole || facts.retryable === true) && retry.isRetryable(error);
         known = { error, facts, isRetryable };
@@ -139,7 +139,7 @@ export class Settlement<T, R> {
     });
   }
 
-  /** Whether the sink refused the items because of what is in them. */
+  /** Whether the sink refused the items because of their data. */
   #isRefused(error: unknown): boolean {
     return readError(error).outcome === "failed" && this.#settings.isBisectable(error);
   }
@@ -163,8 +163,8 @@ export class Settlement<T, R> {
   }
 
   /**
-   * A refusal does not tell that nothing was saved where an earlier attempt went unanswered. But where
-   * it is about the item's own data, the earlier one was refused as well.
+   * If an earlier attempt got no answer, a refusal does not mean that nothing was saved. But if it is
+   * about the item's own data, the earlier attempt was refused as well.
    */
   #refuse(one: Item<T, R>, { error, facts }: Refusal): void {
     const { attempts = 0, unanswered } = one.history ?? {};
@@ -193,8 +193,8 @@ export class Settlement<T, R> {
   }
 
   /**
-   * Puts back what is to be sent again: a batch as a whole if it is to be so as a whole, which a sink
-   * may know by its id, and otherwise each item. Those that may be there already stay by themselves.
+   * Puts back what is to be sent again: the batch as a whole if all of it is, as a sink may know it by
+   * its id, and otherwise each item. Items that may be there already stay apart.
    */
   #putBack(
     batch: PendingBatch<T, R>,
@@ -245,7 +245,7 @@ function doubt(error: unknown, unanswered: number): UnknownOutcomeError {
   return new UnknownOutcomeError(message, { cause: error });
 }
 
-/** Of items that are to be sent in halves, if that does not come about. */
+/** The error of items that should be sent in halves, if that does not happen. */
 function refusedTogether(cause: unknown): OutcomeError {
   const message = `Cannot save an item as its batch was refused, and then it was not sent alone: ${
     messageOf(cause)

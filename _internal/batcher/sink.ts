@@ -26,13 +26,13 @@ import type { AsyncBatcherOptions } from "./options.ts";
 export interface Sink<T, R = void> {
   /** Sends one batch. */
   readonly send: Send<T, R>;
-  /** Options for the batcher. What the batcher itself is given goes first. */
+  /** Options for the batcher. Those that are passed to the batcher itself take precedence. */
   readonly defaults?: AsyncBatcherOptions<T>;
-  /** Finds what could not work before the first item is sent. A batcher does not call it by itself. */
+  /** Finds what could not work, before the first item is sent. The batcher does not call it. */
   check?(): Promise<void>;
 }
 
-/** The send function and the options of a batcher on this sink. */
+/** The send function and the options of a batcher with this sink. */
 export function resolveSink<T, R>(
   sink: Sink<T, R> | Send<T, R>,
   options: AsyncBatcherOptions<T>,
@@ -45,7 +45,7 @@ export function resolveSink<T, R>(
       }`,
     );
   }
-  // An option that is undefined is one that was not given.
+  // An undefined option counts as not given.
   const given = Object.entries(options).filter(([, value]) => value !== undefined);
   return {
     send: (items, batch) => sink.send(items, batch),

@@ -11,13 +11,12 @@ import type { Source } from "./reader.ts";
 /**
  * What became of an item.
  *
- * - `"inserted"`: its row is new in the sink. So counts a row whose sink says no more than that it is
- *   saved.
+ * - `"inserted"`: its row is new in the sink, or the sink says only that it is saved.
  * - `"updated"`: its key was there, and has new values.
  * - `"skipped"`: its key was there and stays as it is, or there was nothing to save.
  * - `"rejected"`: it could not be computed, or the sink refused its row.
  * - `"unknown"`: its row was sent, and no answer came. It may be there.
- * - `"unfinished"`: it was read, and not saved, as the pipeline was stopped before.
+ * - `"unfinished"`: it was read, and the pipeline stopped before it was saved.
  */
 export type ItemOutcome = RowOutcome | "rejected" | "unknown" | "unfinished";
 
@@ -32,23 +31,23 @@ export type PipelineAccount = { readonly [K in "read" | ItemOutcome]: number };
 export interface ItemEnd<Row = unknown> {
   /** What became of it. */
   readonly outcome: ItemOutcome;
-  /** Its place in the source, counted from 0. */
+  /** Its place in the source, from 0. */
   readonly index: number;
   /** The row that was computed for it, if one was. */
   readonly row?: Row;
-  /** Why it is rejected or unknown, or what has stopped the pipeline. It may quote the row. */
+  /** Why it was rejected or is unknown, or what stopped the pipeline. It may quote the row. */
   readonly error?: unknown;
 }
 
-/** What a look-up says of a key. */
+/** What a look-up finds for a key. */
 export interface Existing {
-  /** The same for all ways to write the same key, as `7` and `07`. Compared as in a `Map`. */
+  /** The same for all ways to write a key, such as `7` and `07`. Compared as in a `Map`. */
   readonly key: unknown;
   /** The row that has this key; `undefined` if there is none. */
   readonly row: unknown;
 }
 
-/** What a computation is told. */
+/** What a computation learns about its item. */
 export interface ComputeContext {
   /** Aborted when the pipeline is to stop: the computation should end. */
   readonly signal: AbortSignal;
@@ -64,47 +63,47 @@ export interface ComputeContext {
  */
 export interface PipelineOptions<T, Row> {
   /**
-   * Computes the row of an item, usually on a pool. `null` means that there is nothing to save. What
-   * it throws rejects the item alone, but for the error of a pool that is closed or cannot start a
-   * worker: that stops the pipeline.
+   * Computes the row of an item, usually on a pool. `null` means that there is nothing to save. An
+   * error rejects the item alone, except the error of a pool that is closed or cannot start a worker,
+   * which stops the pipeline.
    */
   compute: (
     item: T,
     context: ComputeContext,
   ) => Row | null | undefined | Promise<Row | null | undefined>;
   /**
-   * Saves rows in bursts. An `Error` as the result of a row rejects that row alone; so does an error
-   * with `bisectable: true`. Any other refusal stops the pipeline.
+   * Saves rows in batches. An `Error` as the result of a row rejects that row alone, and so does an
+   * error with `bisectable: true`. Any other refusal stops the pipeline.
    */
   sink: Sink<Row, RowOutcome | void> | Send<Row, RowOutcome | void>;
   /**
    * The key of an item. Items with the same key go one after the other, in the order of the source.
-   * What it throws rejects the item alone.
+   * An error rejects the item alone.
    */
   key?: (item: T) => unknown;
-  /** Tells which keys are there already, as `postgresLookup` does, before anything is computed. */
+  /** Finds out which keys are there already, as `postgresLookup` does, before anything is computed. */
   lookup?: Sink<unknown, Existing>;
   /**
-   * Whether an item is skipped or computed whose key is there already: as the look-up says, or as an
-   * item before it that was pending at the same time has the same key.
+   * Whether to skip or compute an item whose key is there already. It is there if the look-up says so,
+   * or if an earlier item, pending at the same time, has the same key.
    *
    * @default {"skip"}
    */
   onExisting?: "skip" | "compute";
   /**
-   * Called once for every item, when it has ended. It is waited for: the item is pending until then.
-   * What it throws stops the pipeline.
+   * Called once for every item, when it has ended. The item stays pending until this has settled. An
+   * error stops the pipeline.
    */
   onEnd?: (item: T, end: ItemEnd<NoInfer<Row>>) => void | Promise<void>;
   /**
-   * Most items that are read and have not ended.
+   * Most items that have been read and have not ended.
    *
    * @default {1_000}
    */
   maxPending?: number;
   /**
-   * How long, in milliseconds, what is computed may take to be saved once the pipeline is to stop.
-   * May be `Infinity`.
+   * How long the pipeline may take to save what is computed once it is to stop, in milliseconds. May be
+   * `Infinity`.
    *
    * @default {Infinity}
    */

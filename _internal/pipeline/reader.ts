@@ -1,4 +1,4 @@
-/** What a pipeline reads from. The function is given a signal at which it should end. */
+/** What a pipeline reads from. A function takes a signal, at which its items should end. */
 export type Source<T> =
   | Iterable<T>
   | AsyncIterable<T>
@@ -20,7 +20,7 @@ export class Reader<T> {
     signal.addEventListener("abort", this.#stop);
   }
 
-  /** The next item; `done` also once the signal is aborted, as a source is not waited for then. */
+  /** The next item. Also `done` once the signal is aborted: the source is not awaited then. */
   next(): Promise<IteratorResult<T>> {
     this.#read = Promise.withResolvers();
     if (this.#signal.aborted) this.#stop();
@@ -28,12 +28,12 @@ export class Reader<T> {
     return this.#read.promise;
   }
 
-  /** Closes a source that has not come to its end. */
+  /** Closes a source that has not ended. */
   async close(): Promise<void> {
     this.#signal.removeEventListener("abort", this.#stop);
     if (this.#done) return;
     const closed = this.#iterator.return?.();
-    // A generator in the middle of a read closes after it, and nobody knows how long that takes.
+    // A generator in the middle of a read closes after it, which may take any time.
     if (this.#reading) Promise.resolve(closed).catch(() => {});
     else await closed;
   }

@@ -4,7 +4,7 @@ import { silenceDetector } from "./socket.ts";
 import { type Answer, Statement } from "./statement.ts";
 import { orAborted, within } from "./time.ts";
 
-/** How long, in milliseconds, the server has to answer. As long as an attempt of a batch, by default. */
+/** How long the server may take to answer, in milliseconds: as long as an attempt by default. */
 const LIMIT = 30_000;
 
 /** Options of {@linkcode ask}. */
@@ -12,7 +12,7 @@ export interface AskOptions {
   /** What fails without the answer. */
   readonly intent: string;
   readonly parameters?: readonly (string | null)[];
-  /** Calls the question off. */
+  /** Cancels the question. */
   readonly signal?: AbortSignal;
   /**
    * How long to wait for the answer, in milliseconds.
@@ -21,7 +21,7 @@ export interface AskOptions {
    */
   readonly limit?: number;
   /**
-   * Whether connections are reset that have been silent all the time.
+   * Whether to reset connections that were silent all the time.
    *
    * @default {true}
    */
@@ -29,8 +29,8 @@ export interface AskOptions {
 }
 
 /**
- * Asks the server something that changes nothing, and waits a limited time for the answer: whoever is
- * not answered has not sent any row.
+ * Asks the server something that changes nothing, and waits a limited time for the answer. Without an
+ * answer, no row has been sent.
  */
 export async function ask(
   sql: Sql,

@@ -3,23 +3,23 @@ import type { ConnectOptions } from "./socket.ts";
 import type { Backend } from "./statement.ts";
 import { within } from "./time.ts";
 
-/** How long, in milliseconds, a server that answers has to end the statement by itself. */
+/** How long a server that answers has to end the statement by itself, in milliseconds. */
 const GRACE = 50;
 
-/** How long, in milliseconds, a server may be silent on a connection that asks to cancel. */
+/** How long a server may be silent on a connection that asks to cancel, in milliseconds. */
 const SILENCE = 1_000;
 
 /**
  * Asks the server, on a connection of its own, to cancel what a backend is doing. Resolves when that
  * connection is closed, whether it helped or not.
  *
- * The driver's own `cancel()` is no use here: it rejects a promise that nobody holds where the server
- * is out of reach, and that ends the program.
+ * The driver's own `cancel()` is of no use: if the server cannot be reached, it rejects a promise that
+ * nobody holds, which ends the program.
  *
- * A server that hangs would do it later, when the backend is at another statement. So it is asked for
- * TLS first, to see that it answers.
+ * A server that hangs would cancel later, when the backend is at another statement. So it is asked for
+ * TLS first, to see whether it answers.
  *
- * @param ended Calls it off: resolves when there is nothing left to cancel.
+ * @param ended Resolves when there is nothing left to cancel.
  */
 export async function requestCancel(
   options: ConnectOptions,
@@ -29,13 +29,13 @@ export async function requestCancel(
   const { host, port, path } = options;
   let isOver = false;
   ended.then(() => isOver = true);
-  // The backend is at one of the hosts. The others know no such backend and do nothing.
+  // The backend is at one of the hosts. The others do not know it and do nothing.
   for (let i = 0; i < (path ? 1 : host.length) && !isOver; i++) {
     const server = { ...options, host: [host[i]], port: [port[i]] };
     const first = await open(server);
     try {
       const answer = await asksForTls(first);
-      // One that has hung until now may be about to answer the statement itself.
+      // A server that hung until now may be about to answer the statement itself.
       if (answer !== undefined) await within(ended, GRACE);
       if (answer === undefined || isOver) continue;
       // A cancel request need not be encrypted, but it cannot follow on a yes.
@@ -49,7 +49,7 @@ export async function requestCancel(
   }
 }
 
-/** A socket that is closed soon, whatever happens. */
+/** A socket that is soon closed, whatever happens. */
 async function open(options: ConnectOptions): Promise<Socket> {
   const { host: [host], port: [port], path } = options;
   const socket = await (options.socket?.(options) ??

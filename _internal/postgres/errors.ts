@@ -12,7 +12,7 @@ const BAD_ROW: Meaning = { outcome: "failed", retryable: false, bisectable: true
 const TRY_AGAIN: Meaning = { outcome: "failed", retryable: true, bisectable: false };
 const NOBODY_KNOWS: Meaning = { outcome: "unknown", retryable: true, bisectable: false };
 
-/** Which code means what, the first that matches. Whatever is not here was refused for good. */
+/** What each code means; the first match counts. Any other code was refused for good. */
 const MEANINGS: readonly {
   readonly code: RegExp;
   readonly meaning: Meaning;
@@ -125,7 +125,7 @@ interface WriteErrorOptions {
   readonly bisectable?: boolean;
 }
 
-/** The fields of a server's error that name things and show no values. */
+/** The fields of a server's error that contain names and no values. */
 const FIELDS = ["severity", "schema_name", "table_name", "column_name", "constraint_name"] as const;
 
 /**
@@ -134,7 +134,7 @@ const FIELDS = ["severity", "schema_name", "table_name", "column_name", "constra
  * It says what the server said, without the values of the row: it drops the parameters of the query,
  * the server's detail ("Failing row contains …"), and what the message quotes of the data.
  *
- * @example Telling a duplicate from other errors
+ * @example Recognise a duplicate
  * ```ts
  * import { PostgresWriteError } from "@burst/batcher/postgres";
  *
@@ -145,17 +145,16 @@ const FIELDS = ["severity", "schema_name", "table_name", "column_name", "constra
  * ```
  */
 export class PostgresWriteError extends OutcomeError {
-  /** The SQLSTATE, as 23505 for a duplicate, or the driver's code, as ECONNREFUSED. */
+  /** The SQLSTATE, such as 23505 for a duplicate, or the driver's code, such as ECONNREFUSED. */
   readonly code: string;
-  /** Whether the server said no, or nobody knows what became of the rows. */
+  /** Whether the server refused the rows, or it is unknown what became of them. */
   declare readonly outcome: "failed" | "unknown";
-  /** Whether the same rows may be saved another time. */
+  /** Whether another attempt at the same rows may succeed. */
   declare readonly retryable: boolean;
-  /** Whether it is about single rows, so that the others of the batch may be saved without them. */
+  /** Whether it is about single rows, so that the others of the batch may be saved. */
   declare readonly bisectable: boolean;
   /**
-   * Whether the statement is known to have ended. Where it is not, the rows may still be saved after
-   * this error.
+   * Whether the statement is known to be over. If not, the rows may still be saved after this error.
    */
   readonly over: boolean;
   /** As the server sent it: ERROR or FATAL. */
@@ -174,8 +173,8 @@ export class PostgresWriteError extends OutcomeError {
    *
    * @param code The SQLSTATE or the driver's code.
    * @param message What could not be done, and why.
-   * @param options `sent: false` where the rows are known not to have been sent, `over: false` where
-   * the statement may go on, and `bisectable` where it does not follow from the code.
+   * @param options `sent: false` if the rows were certainly not sent, `over: false` if the statement may
+   *   still go on, and `bisectable` if it does not follow from the code.
    */
   constructor(code: string, message: string, options: WriteErrorOptions = {}) {
     const meaning = entryOf(code)?.meaning ?? REFUSED;
@@ -197,18 +196,18 @@ const ONE = { "save rows": "save a row", "look up keys": "look up a key" } as co
 /** What a table is used for. */
 export type Purpose = keyof typeof ONE;
 
-/** Of a row or a key that cannot be written, found before it is sent. */
+/** The error of a row or a key that cannot be written, found before it is sent. */
 export function badValue(purpose: Purpose, code: string, why: string): PostgresWriteError {
   return new PostgresWriteError(code, `Cannot ${ONE[purpose]} as ${why}`, { bisectable: true });
 }
 
-/** What the driver rejected with, without the values that it carries. */
+/** The driver's error, without the values that it carries. */
 export function withoutValues(error: unknown, options?: WriteErrorOptions): unknown {
   if (error instanceof PostgresWriteError || !(error instanceof Error)) return error;
   const { code, message, routine } = error as Error & { code?: unknown; routine?: unknown };
-  // Without a code it is neither from the server nor from the driver, but a mistake in a program.
+  // Without a code it comes neither from the server nor from the driver: it is a bug.
   if (typeof code !== "string") return error;
-  // Row security refuses a row with the code of a user who may not use the table.
+  // Row security refuses a row with the code for a user without rights to the table.
   const isRowSecurity = code === "42501" && routine === "ExecWithCheckOptions";
   const advice = isRowSecurity ? undefined : entryOf(code)?.advice;
   const shown = code.startsWith("22") ? withoutQuotes(message) : message;
@@ -223,7 +222,7 @@ export function withoutValues(error: unknown, options?: WriteErrorOptions): unkn
   return safe;
 }
 
-/** What the messages of the data exceptions (class 22) quote is the offending value. */
+/** Messages of data exceptions (class 22) quote the offending value. */
 function withoutQuotes(message: string): string {
   return message.replace(/"[^]*"/, '"…"');
 }

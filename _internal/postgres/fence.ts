@@ -4,24 +4,24 @@ import { PostgresWriteError } from "./errors.ts";
 import type { Statement } from "./statement.ts";
 import { within } from "./time.ts";
 
-/** How long, in milliseconds, it may take until it is known what became of a statement. */
+/** How long it may take to find out what became of a statement, in milliseconds. */
 const LIMIT = 120_000;
 
-/** How long, in milliseconds, one question may take. */
+/** How long one question may take, in milliseconds. */
 const ANSWER_WITHIN = 5_000;
 
 /** Longest pause between two questions, in milliseconds. */
 const LONGEST_PAUSE = 1_000;
 
-/** How long, in milliseconds, a backend has made no progress that is ended under a statement. */
+/** How long a backend must have been stuck before it is ended, in milliseconds. */
 export const PATIENCE = 1_000;
 
 /**
- * Makes sure that a statement without an answer takes no effect any more: its backend is ended, and
- * looked for until it is gone.
+ * Makes sure that a statement without an answer no longer takes effect: ends its backend, and checks
+ * until it is gone.
  *
- * @returns Whether that is known. It is not where the server is out of reach for too long, or behind a
- * pooler, which does not say who the backend is.
+ * @returns Whether that is known. It is not if the server cannot be reached for too long, or is behind
+ *   a pooler, which does not say who the backend is.
  */
 export async function makeSure(sql: Sql, statement: Statement): Promise<boolean> {
   const until = performance.now() + LIMIT;
@@ -30,7 +30,7 @@ export async function makeSure(sql: Sql, statement: Statement): Promise<boolean>
     const backend = await lookFor(sql, statement);
     if (backend === "gone") return true;
     if (backend === "unknowable" || performance.now() + pause > until) return statement.isAnswered;
-    // A connection that breaks brings no answer, and the pause is all there is to wait for.
+    // If the connection breaks there is no answer, and only the pause to wait for.
     await within(statement.end === undefined ? statement.ended : NEVER, pause);
   }
 }
@@ -38,8 +38,8 @@ export async function makeSure(sql: Sql, statement: Statement): Promise<boolean>
 const NEVER = new Promise<void>(() => {});
 
 /**
- * Ends the backend, and tells whether it was there. One that has started after the statement was sent
- * is another one, to which the system has given the same number.
+ * Ends the backend, and returns whether it was there. A backend that started after the statement was
+ * sent is another one, with the same process id.
  */
 async function lookFor(
   sql: Sql,
@@ -47,7 +47,7 @@ async function lookFor(
 ): Promise<"gone" | "there" | "unknowable"> {
   const { pid, at } = sentTo!;
   const age = Math.floor(performance.now() - at);
-  // As long as its connection is whole, others may wait behind it for what it is doing.
+  // While its connection is intact, other statements may wait behind it.
   const stuckFor = end === undefined ? PATIENCE : 0;
   const question = `select pg_backend_pid() || ' ' || count(*) || ' ' || count(
       case when state_change < clock_timestamp() - interval '${stuckFor} ms'
@@ -61,7 +61,7 @@ async function lookFor(
       reset: false,
     });
     const [own, count] = cellOf(answer).split(" ").map(Number);
-    // A pooler has told the driver a number of its own.
+    // A pooler gave the driver a process id of its own.
     if (own !== answer.state.pid) return "unknowable";
     return count === 0 ? "gone" : "there";
   } catch (error) {

@@ -1,12 +1,12 @@
 import type { Column, Table } from "./table.ts";
 
-/** What becomes of a row whose key is there already. */
+/** What to do with a row whose key is there already. */
 export interface ConflictPlan {
-  /** The columns that are updated; `undefined` where the row of the table stays as it is. */
+  /** The columns to update; `undefined` if the row in the table stays as it is. */
   readonly update: readonly Column[] | undefined;
 }
 
-/** `insert … select … from unnest(…)`: one statement of one shape for every batch size. */
+/** `insert … select … from unnest(…)`: the same statement for every batch size. */
 export function insertStatement({ quoted, columns }: Table): string {
   return `insert into ${quoted} (${names(columns)}) select ${casts(columns)} from ${
     unnest(columns)
@@ -14,10 +14,10 @@ export function insertStatement({ quoted, columns }: Table): string {
 }
 
 /**
- * An upsert that tells what became of each row: a letter for each, `i`nserted, `u`pdated or `s`kipped.
+ * An upsert that returns what became of each row, as a letter: `i`nserted, `u`pdated or `s`kipped.
  *
- * The rows are inserted in the order of their keys, so that two batches with common keys wait for
- * each other and never in a circle.
+ * The rows are inserted in the order of their keys, so that two batches with common keys may wait
+ * for each other but never in a circle.
  */
 export function upsertStatement(table: Table, conflict: ConflictPlan): string {
   const { columns, target } = table;
@@ -50,7 +50,7 @@ export function ownRowsStatement(table: Table, conflict: ConflictPlan): string {
     }::${column.keyType})::text collate "C"`
   );
   const since = `age(there.xmin) <= age($${columns.length + 1}::text::xid)`;
-  // A version that an update made does not tell of an insert.
+  // A row version made by an update says nothing about an insert.
   const inserted = conflict.update === undefined ? [] : ["there.xmax = 0"];
   const conditions = [
     ...target.map(({ quoted }, i) => `there.${quoted} = chosen.${keyNames(table)[i]}`),
@@ -64,14 +64,14 @@ select string_agg(case when exists (
 from input left join chosen using (ord)`;
 }
 
-/** Whether its rows show which transaction has written them. */
+/** Whether its rows show which transaction wrote them. */
 export function hasVersions({ kind }: Table): boolean {
   return kind === "table" || kind === "partitioned table";
 }
 
 /**
- * Of the rows with the same key, the first is chosen where rows are ignored, and the last where they
- * are updated, as if they had come one by one.
+ * Of rows with the same key, chooses the first for `"ignore"` and the last for `"update"`, as if they
+ * had come one by one.
  */
 function chosenRows(table: Table, { update }: ConflictPlan): string {
   const { columns, target } = table;

@@ -36,7 +36,7 @@ export interface PostgresLookup<Name extends string = never> extends Sink<unknow
     keys: readonly unknown[],
     batch: Batch,
   ) => Promise<readonly (Found<Name> | Error)[]>;
-  /** Options that suit it: what may pass is tried again for two minutes. */
+  /** Options that suit it: temporary failures are retried for two minutes. */
   readonly defaults: Readonly<
     Required<Pick<AsyncBatcherOptions<unknown>, "maxItems" | "idempotent" | "retry" | "bisect">>
   >;
@@ -138,18 +138,18 @@ export function postgresLookup<const Name extends string = never>(
   };
 }
 
-/** What the statement says of each key. */
+/** What the statement returns for each key. */
 interface KeyAnswer {
   readonly key: string;
   readonly row: readonly (string | null)[] | null;
 }
 
 /**
- * The answer is one row, as rows that come before an error stay behind in postgres.js 3.4.9: the next
- * answer on that connection, to whatever question, begins with as many empty places.
+ * The answer is one row, because postgres.js 3.4.9 keeps the rows that come before an error: the next
+ * answer on that connection, to any question, begins with as many holes.
  *
- * The keys come as JSON because a type with a length is then read as an INSERT reads it: a text that
- * is too long is refused. A cast would cut it, and find another row.
+ * The keys come as JSON, because the server then reads a type with a length as an INSERT does: it
+ * refuses a text that is too long. A cast would truncate it and find another row.
  */
 function lookupStatement({ quoted, target: [key] }: Table, shown: readonly Column[]): string {
   const cells = shown.map(({ quoted }) => `t.${quoted}::text`);

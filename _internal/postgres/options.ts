@@ -1,4 +1,4 @@
-/** How often, and for how long, in milliseconds, what may pass is tried again: a server can restart. */
+/** How temporary failures are retried: long enough to restart a server. Times in milliseconds. */
 export const RETRY = { maxAttempts: Infinity, minDelay: 100, maxDelay: 5_000, deadline: 120_000 };
 
 /** Throws unless these are different names, and at least one. */

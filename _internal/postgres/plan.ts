@@ -1,8 +1,8 @@
 import { PostgresWriteError } from "./errors.ts";
 
 /**
- * What the catalogue says of a table, read once. A server that was out of reach is asked again by the
- * next batch.
+ * What the catalogue says about a table, read once. If the server could not be reached, the next batch
+ * asks again.
  */
 export class Plan<T> {
   readonly #read: (signal: AbortSignal) => Promise<T>;
@@ -13,8 +13,8 @@ export class Plan<T> {
   }
 
   /**
-   * Who gives up waiting calls the question off, for the others too: it was asked before, so it has
-   * been out for too long, and would keep all later batches waiting as well.
+   * A batch that gives up waiting cancels the question for the others too: it was asked earlier, so it
+   * has taken too long, and would keep all later batches waiting as well.
    */
   async get(signal?: AbortSignal): Promise<T> {
     const { found, controller } = this.#current ??= this.#start();
@@ -28,7 +28,7 @@ export class Plan<T> {
     }
   }
 
-  /** Has it read again where an error says that the table is not what it was. */
+  /** Reads it again if an error says that the table has changed. */
   reconsider(error: unknown): void {
     if (error instanceof PostgresWriteError && error.code.startsWith("42")) {
       this.#current = undefined;

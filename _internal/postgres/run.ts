@@ -13,18 +13,18 @@ export interface RunOptions {
   readonly parameters: readonly (string | null)[];
   /** Ends it. */
   readonly signal: AbortSignal;
-  /** Whether it changes nothing, so that it does not matter whether it goes on. */
+  /** Whether it changes nothing, so that it may go on. */
   readonly reads?: boolean;
-  /** Whether it must be known to be over, too, where its connection breaks before the answer. */
+  /** Whether it must be known to be over even if its connection breaks before the answer. */
   readonly fenced?: boolean;
 }
 
 /**
  * Runs a statement, prepared once per connection.
  *
- * One that is aborted is not just left alone. The server is asked to cancel it; where that does not
- * help within a second, its connection is reset; and where no answer has come, its backend is ended.
- * So it settles only when the statement is over, or says that this is not known.
+ * An aborted statement is not just left alone. The server is asked to cancel it. If that does not help
+ * within a second, its connection is reset, and if no answer came, its backend is ended. So this
+ * settles only when the statement is over, or it rejects with `over: false`.
  */
 export async function run(
   sql: Sql,
@@ -45,15 +45,15 @@ export async function run(
   const { end } = statement;
   if (end !== undefined && "result" in end) return end.result;
   const error = end?.error ?? lost("no answer came");
-  // The driver loses what it is given before it has noticed that a connection is closed.
+  // The driver loses statements that come before it notices that a connection is closed.
   if (!statement.isAnswered) await nextTurn();
   throw withoutValues(error, { over, sent: statement.hasLeft && !reads });
 }
 
-/** Asks the server to cancel a statement, and gives it time for that. */
+/** Asks the server to cancel a statement, and gives it time to do so. */
 async function cancel(sql: Sql, { isActive, sentTo, ended }: Statement): Promise<void> {
   const options = sql.options as unknown as ConnectOptions;
-  // One that waits behind others cannot be cancelled: the request would hit the first of them.
+  // A statement behind others cannot be cancelled: the request would hit the first of them.
   const requested = isActive ? requestCancel(options, sentTo!, ended) : undefined;
   await within(ended, PATIENCE);
   await requested;

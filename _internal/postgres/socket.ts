@@ -1,6 +1,6 @@
 import { Socket } from "node:net";
 
-/** The options of postgres.js, as far as connecting goes. */
+/** The options of postgres.js that are about connecting. */
 export interface ConnectOptions {
   readonly host: readonly string[];
   readonly port: readonly number[];
@@ -16,7 +16,7 @@ const SOCKETS = new WeakMap<object, { readonly open: Set<SteadySocket>; host: nu
 
 /** A socket that keeps postgres.js from losing statements when it breaks. */
 class SteadySocket extends Socket {
-  /** Whether what comes passes through the socket itself: with TLS, it only counts the bytes. */
+  /** Whether data passes through the socket itself: with TLS, it only counts the bytes. */
   readonly #isPlain: boolean;
   #heardAt = performance.now();
   #error: unknown;
@@ -26,14 +26,14 @@ class SteadySocket extends Socket {
     this.#isPlain = !ssl;
   }
 
-  /** Whether it is known that nothing has come since a time of the monotonic clock. */
+  /** Whether the socket has certainly been silent since a time of the monotonic clock. */
   isSilentSince(time: number): boolean {
     return this.#isPlain && this.#heardAt < time;
   }
 
   /**
-   * Tells of an error only when it is closed. The driver takes statements in between, never answers
-   * them, and takes the next connection's greeting for the answer.
+   * Emits an error only once it is closed. In between, the driver would accept statements, never
+   * answer them, and take the next connection's greeting for the answer.
    */
   override emit(event: string | symbol, ...args: unknown[]): boolean {
     if (event === "data") this.#heardAt = performance.now();
@@ -45,9 +45,9 @@ class SteadySocket extends Socket {
   }
 
   /**
-   * Closes the connection if the driver does not speak first. One whose last connection was closed in
-   * the turn of a statement waits for ever for its turn to write, and collects what it wants to
-   * write until that is 1 kB: some tries later it gets there.
+   * Closes the connection if the driver does not speak first. If its last connection was closed in the
+   * same turn as a statement, the driver waits for ever for its turn to write, and collects what it
+   * wants to write until that is 1 kB. After some retries it gets there.
    */
   expectGreeting(): void {
     this.once("connect", () =>
@@ -69,11 +69,11 @@ function openSocket(options: ConnectOptions): Socket {
   if (options.path) return socket.connect(options.path);
   const { host, port, target_session_attrs } = options;
   const index = sockets.host % host.length;
-  // The next host is tried where this one does not answer, or may turn out not to be the right one.
+  // If this host does not answer, or may turn out to be the wrong one, the next one is tried.
   const next = () => sockets.host = index + 1;
   if (target_session_attrs) next();
   else socket.once("error", next);
-  // The driver takes them for the name in the certificate, and for its messages.
+  // The driver needs them for the name in the certificate and for its messages.
   Object.assign(socket, { host: host[index], port: port[index] });
   return socket.connect(port[index], host[index]);
 }
@@ -83,13 +83,13 @@ function openSocket(options: ConnectOptions): Socket {
  *
  * - `socket`: a connection that a firewall has dropped, or whose server hangs, looks healthy from this
  *   side for a quarter of an hour, and the driver cannot close it: it stays in the pool, and every
- *   statement that goes down it is lost. With this, `postgresWriter` resets it a second after a batch
- *   has run into its `timeout`: every connection of the instance on which nothing has come since,
- *   nor in the last three quarters of that time. So give statements that take longer than half of
- *   `timeout` an instance of their own.
+ *   statement sent down it is lost. With this option, `postgresWriter` resets such connections a
+ *   second after a batch has exceeded its `timeout`: every connection of the instance that has been
+ *   silent since then and for the last three quarters of that time. So give statements that take
+ *   longer than half of `timeout` an instance of their own.
  *   Small packets leave at once (`TCP_NODELAY`).
- * - `backoff`: at most 1 s between two attempts to connect. By default, all connections of a pool
- *   wait 10 to 20 s after one restart of the server.
+ * - `backoff`: it waits at most 1 s between two attempts to connect. By default, all connections of
+ *   a pool wait 10 to 20 s after one restart of the server.
  * - `fetch_types: false`: otherwise a connection that breaks while the driver asks for the types ends
  *   the program with an unhandled rejection. (`postgresWriter` does not need them; JavaScript arrays
  *   as parameters of your own statements do.)
@@ -114,9 +114,9 @@ export const postgresOptions: Readonly<{
 };
 
 /**
- * Resets those of an instance's sockets on which nothing comes from now until it is called. Without
- * TLS, what comes in the first quarter of that time does not count: a statement may have more than
- * one answer.
+ * Resets those of an instance's sockets that are silent from now until the returned function is
+ * called. Without TLS, data in the first quarter of that time does not count: a statement may have
+ * more than one answer.
  */
 export function silenceDetector(options: object): (() => void) | undefined {
   const sockets = SOCKETS.get(options);

@@ -11,11 +11,11 @@ export type Answer =
   & { readonly count: number | null; readonly state: Backend }
   & readonly Uint8Array[][];
 
-/** A query of postgres.js 3.4.9, with what its types do not show. */
+/** A query of postgres.js 3.4.9, with fields that its types do not show. */
 interface DriverQuery extends Promise<unknown> {
   /** Set when a connection takes it; another object's, which changes when that connects again. */
   state: Backend | null;
-  /** Whether it is the one that the backend works on, rather than one in line behind it. */
+  /** Whether the backend works on it, rather than on one before it. */
   readonly active: boolean;
   /** Whether the values wait until the server has described the statement. */
   readonly describeFirst?: boolean;
@@ -28,7 +28,7 @@ interface DriverQuery extends Promise<unknown> {
 export class Statement {
   /** Resolves when it has ended for the driver: it was answered, or its connection broke. */
   readonly ended: Promise<void>;
-  /** How it has ended; an error of the driver still has the values in it. */
+  /** How it ended; an error of the driver still contains the values. */
   end: { readonly result: Answer } | { readonly error: unknown } | undefined;
   /** The backend that it was sent to, and when, on the monotonic clock. */
   sentTo: (Backend & { readonly at: number }) | undefined;
@@ -75,8 +75,8 @@ export class Statement {
   }
 
   /**
-   * Takes it back, if no connection has it yet. The driver's own `cancel()` loses the connection
-   * that is being opened for it, so another statement goes in its place, which does nothing.
+   * Takes it back if no connection has it yet. The driver's own `cancel()` would lose the connection
+   * that is being opened for it, so a statement that does nothing takes its place.
    *
    * @returns Whether it was taken back.
    */
@@ -95,7 +95,7 @@ function readAnswer(result: Answer): Statement["end"] {
   return { error: lost("the connection broke before the answer") };
 }
 
-/** The error of a statement that the driver has none for. */
+/** The error of a statement for which the driver has none. */
 export function lost(why: string): Error {
   const error = new Error(`Cannot tell what became of a statement as ${why}`);
   return Object.assign(error, { code: "CONNECTION_CLOSED" });

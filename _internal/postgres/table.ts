@@ -9,8 +9,8 @@ export interface Column {
   /** Quoted by the server. */
   readonly quoted: string;
   /**
-   * What text is cast to before it is inserted: the base type of a domain, and with no length. A
-   * cast to varchar(3) would cut silently, where the assignment that follows refuses.
+   * The type that text is cast to before it is inserted: the base type of a domain, without a length.
+   * A cast to varchar(3) would truncate silently, while the assignment that follows refuses.
    */
   readonly type: string;
   /** The type with its length, and its collation: how keys are compared. */
@@ -31,7 +31,7 @@ export interface Table {
   readonly target: readonly Column[];
 }
 
-/** A column as the catalogue has it. */
+/** A column as the catalogue describes it. */
 export interface CatalogueColumn {
   readonly name: string;
   readonly quoted: string;
@@ -44,7 +44,7 @@ export interface CatalogueColumn {
   readonly readOnly: string | null;
 }
 
-/** A table as the catalogue has it. */
+/** A table as the catalogue describes it. */
 export interface CatalogueTable {
   readonly quoted: string;
   readonly kind: Table["kind"];

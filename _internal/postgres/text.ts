@@ -1,6 +1,6 @@
 import { badValue, type Purpose } from "./errors.ts";
 
-/** The type of a column, as far as it decides how a value is written. */
+/** The type of a column, as far as it matters for writing a value. */
 export interface ValueType {
   /** The name by which errors call it. */
   readonly name: string;
@@ -36,8 +36,8 @@ const SCALARS = new Map<number, (value: unknown) => string | undefined>([
 /**
  * How the values of a column are written.
  *
- * Every value goes as text, and the server reads it with the type's own input function: the driver's
- * guesses from the first element of an array, or from a JavaScript type, have no part in it.
+ * Every value is sent as text, and the server reads it with the type's own input function. The driver
+ * does not guess from a JavaScript type or from the first element of an array.
  *
  * @param column The name by which errors call the column.
  */

@@ -1,4 +1,4 @@
-/** Waits for a promise that does not reject, but no longer than so many milliseconds. */
+/** Waits for a promise that does not reject, for this many milliseconds at most. */
 export async function within(promise: Promise<unknown>, milliseconds: number): Promise<void> {
   const { promise: late, resolve } = Promise.withResolvers<void>();
   const timer = setTimeout(resolve, milliseconds);
@@ -6,7 +6,7 @@ export async function within(promise: Promise<unknown>, milliseconds: number): P
   clearTimeout(timer);
 }
 
-/** Waits for a promise that does not reject, but no longer than until the signal is aborted. */
+/** Waits for a promise that does not reject, or until the signal is aborted. */
 export function orAborted(promise: Promise<void>, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const done = () => {

@@ -1,7 +1,7 @@
 /**
- * The signals of what is queued. However many entries share a signal, it has one listener, and that
- * only while one of them is queued: a signal that lives as long as the program gathers nothing, and
- * adding to it stays O(1) (`addEventListener` compares with every listener that is there).
+ * The signals of queued items. A signal has one listener, however many items share it, and only while
+ * one of them is queued. So a signal that lives as long as the program collects nothing, and adding to
+ * it stays O(1) (`addEventListener` compares with every existing listener).
  */
 export class AbortRegistry<E extends { signal: AbortSignal | undefined }> {
   readonly #withdraw: (entry: E, reason: unknown) => void;

@@ -1,4 +1,4 @@
-/** The value of a property; `undefined` where looking at it throws, as a getter or a proxy may. */
+/** The value of a property; `undefined` if reading it throws, as a getter or a proxy may. */
 export function read(value: unknown, name: string): unknown {
   try {
     return (value as Record<string, unknown> | null | undefined)?.[name];
@@ -7,7 +7,7 @@ export function read(value: unknown, name: string): unknown {
   }
 }
 
-/** Whether it is an error, of whichever realm. */
+/** Whether it is an error, of any realm. */
 export function isError(value: unknown): value is Error {
   if (typeof value !== "object" || value === null) return false;
   try {

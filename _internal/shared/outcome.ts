@@ -3,36 +3,36 @@ import { messageOf } from "./inspect.ts";
 /**
  * How an item ended.
  *
- * - `"saved"`: the send function said so.
- * - `"failed"`: the send function said no; the item was not saved.
- * - `"unknown"`: it was sent, and the answer never came. It may have been saved.
- * - `"unsent"`: it never left, as the batcher was closed or aborted, or the item withdrawn.
+ * - `"saved"`: the send function confirmed it.
+ * - `"failed"`: the send function refused it; it was not saved.
+ * - `"unknown"`: it was sent and no answer came. It may have been saved.
+ * - `"unsent"`: it was never sent, because the batcher was closed or aborted, or the item withdrawn.
  */
 export type Outcome = "saved" | "failed" | "unknown" | "unsent";
 
 /**
- * An error that tells how an item ended. A rejection with any other error means that the sink refused
+ * An error that says how an item ended. A rejection with any other error means that the sink refused
  * the item: `"failed"`.
  *
- * @example What to do with an item that was not saved
+ * @example Deal with an item that was not saved
  * ```ts
  * import { AsyncBatcher, OutcomeError } from "@burst/batcher";
  *
  * const batcher = new AsyncBatcher<string>(() => Promise.reject(new Error("The sink is full")));
  * await batcher.add("a").catch((error) => {
  *   const outcome = error instanceof OutcomeError ? error.outcome : "failed";
- *   console.log(outcome === "unknown" ? "look whether it is there" : "it is not there");
+ *   console.log(outcome === "unknown" ? "check whether it is there" : "it is not there");
  * });
  * ```
  */
 export class OutcomeError extends Error {
   /** How the items ended. */
   readonly outcome: Exclude<Outcome, "saved">;
-  /** Whether the same items may be saved another time; `undefined` where it does not say. */
+  /** Whether another attempt at the same items may succeed; `undefined` if not known. */
   readonly retryable: boolean | undefined;
-  /** Whether it is about single items of the batch; `undefined` where it does not say. */
+  /** Whether it is about single items of the batch; `undefined` if not known. */
   readonly bisectable: boolean | undefined;
-  /** Milliseconds to wait before another attempt; `undefined` where it does not say. */
+  /** Milliseconds to wait before another attempt; `undefined` if not known. */
   readonly retryAfter: number | undefined;
 
   /**
@@ -40,7 +40,7 @@ export class OutcomeError extends Error {
    *
    * @param outcome How the items ended.
    * @param message What could not be done, and why.
-   * @param options The cause, and what the batcher should know.
+   * @param options The cause, and hints for the batcher.
    */
   constructor(
     outcome: Exclude<Outcome, "saved">,
@@ -56,20 +56,20 @@ export class OutcomeError extends Error {
   }
 }
 
-/** What an {@linkcode OutcomeError} is made with. */
+/** Options of {@linkcode OutcomeError}. */
 export interface OutcomeErrorOptions extends ErrorOptions {
-  /** Whether the same items may be saved another time. */
+  /** Whether another attempt at the same items may succeed. */
   retryable?: boolean;
-  /** Whether it is about single items, so that others of the same batch may be saved. */
+  /** Whether it is about single items, so that the others of the batch may be saved. */
   bisectable?: boolean;
-  /** Milliseconds to wait before another attempt, as an HTTP server says with `Retry-After`. */
+  /** Milliseconds to wait before another attempt, as in the HTTP header `Retry-After`. */
   retryAfter?: number;
 }
 
 /**
- * An item that was not sent: the batcher was closed or aborted before.
+ * An item was not sent, because the batcher was closed or aborted first.
  *
- * @example Sending elsewhere what could not be sent here
+ * @example Keep an item that could not be sent
  * ```ts
  * import { AsyncBatcher, UnsentError } from "@burst/batcher";
  *
@@ -93,8 +93,8 @@ export class UnsentError<T = unknown> extends OutcomeError {
    * Constructs an error that carries the item.
    *
    * @param item The item that was not sent.
-   * @param message Why it was not.
-   * @param options The cause, where there is one.
+   * @param message Why it was not sent.
+   * @param options The cause, if there is one.
    */
   constructor(item: T, message: string, options?: ErrorOptions) {
     super("unsent", message, options);
@@ -104,11 +104,10 @@ export class UnsentError<T = unknown> extends OutcomeError {
 }
 
 /**
- * Nobody knows whether the items were saved: they were sent, and the answer never came.
+ * The items were sent and no answer came: they may have been saved.
  *
- * A batch that runs into its timeout, or is aborted in flight, ends like this. A send function
- * rejects with it (or with any error whose `outcome` is `"unknown"`) where a connection broke
- * before the answer.
+ * A batch that times out, or is aborted in flight, ends like this. A send function rejects with it (or
+ * with any error whose `outcome` is `"unknown"`) if a connection broke before the answer.
  *
  * @example A send function that tells a lost answer from a refusal
  * ```ts
@@ -135,7 +134,7 @@ export class UnknownOutcomeError extends OutcomeError {
    * Constructs an error.
    *
    * @param message What is not known, and why.
-   * @param options The cause, and whether another attempt may help.
+   * @param options The cause, and whether another attempt may succeed.
    */
   constructor(message: string, options?: OutcomeErrorOptions) {
     super("unknown", message, options);
@@ -149,7 +148,7 @@ export interface Failure<T> {
   readonly item: T;
   /** How it ended. */
   readonly outcome: Exclude<Outcome, "saved">;
-  /** What the send function rejected with, or why the item was not sent. */
+  /** The error of the send function, or why the item was not sent. */
   readonly error: unknown;
   /** How often it was sent. */
   readonly attempts: number;
@@ -159,7 +158,7 @@ export interface Failure<T> {
  * Pushed items were not saved. `flush()` rejects with it, and so does the end of an `await using`
  * block.
  *
- * @example Which items, and why
+ * @example List the items, and why
  * ```ts
  * import { AsyncBatcher, FlushError } from "@burst/batcher";
  *
@@ -178,11 +177,11 @@ export interface Failure<T> {
 export class FlushError<T = unknown> extends AggregateError {
   /** The items, in the order in which they ended. */
   readonly failures: readonly Failure<T>[];
-  /** How many more there were than the batcher keeps, which is `maxFailures`. */
+  /** How many failures are not listed, if there were more than `maxFailures`. */
   readonly omitted: number;
 
   /**
-   * Constructs an error from what happened to each item.
+   * Constructs an error from the failures.
    *
    * @param failures The items that were not saved; at least one.
    * @param omitted How many more there were.
