@@ -8,6 +8,8 @@ export interface Work {
   readonly plural: string;
   /** As in "hashed". */
   readonly done: string;
+  /** Why a row is skipped. */
+  readonly skipped: string;
 }
 
 /** How a job ended. */
@@ -36,7 +38,7 @@ export function jsonReport(
 /** The account for people. */
 export function textReport(
   { account, computed, seconds, dryRun, complete }: JobResult,
-  { plural, done }: Work,
+  work: Work,
 ): string {
   const { read, inserted, updated, skipped, rejected, unknown, unfinished } = account;
   return accountText(
@@ -44,11 +46,13 @@ export function textReport(
       ["read", read, complete ? "" : "not to the end"],
       ["saved", inserted, dryRun ? "would have been: this is a dry run" : ""],
       ["updated", updated],
-      ["skipped", skipped, "their ids were there already"],
+      ["skipped", skipped, work.skipped],
       ["rejected", rejected],
       ["unknown", unknown, "sent, and no answer came"],
-      ["unfinished", unfinished, `not ${done}, or not saved`],
+      ["unfinished", unfinished, `not ${work.done}, or not saved`],
     ],
-    `${grouped(computed)} ${plural} in ${speed(seconds)} s: ${speed(computed / seconds)} a second`,
+    `${grouped(computed)} ${work.plural} in ${speed(seconds)} s: ${
+      speed(computed / seconds)
+    } a second`,
   );
 }

@@ -98,11 +98,16 @@ function definition({ table, id, hash, carried }: Target, idType: string): strin
     `${quote(hash)} text not null`,
     ...carried.map((name) => `${quote(name)} text`),
   ];
-  const [schema, ...rest] = table.split(".");
-  const name = rest.length === 0 ? quote(schema) : `${quote(schema)}.${quote(rest.join("."))}`;
-  return `create table if not exists ${name} (${columns.join(", ")})`;
+  return `create table if not exists ${quoteTable(table)} (${columns.join(", ")})`;
 }
 
-function quote(name: string): string {
+/** `"table"` or `"schema.table"` in SQL. */
+export function quoteTable(table: string): string {
+  const [schema, ...rest] = table.split(".");
+  return rest.length === 0 ? quote(schema) : `${quote(schema)}.${quote(rest.join("."))}`;
+}
+
+/** A name in SQL. */
+export function quote(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;
 }
