@@ -1,7 +1,13 @@
 import { assert, assertEquals } from "@std/assert";
 import type { Sql } from "postgres";
 import type { Account, AsyncBatcher, Outcome } from "../batcher.ts";
-import type { Row, RowOutcome } from "../postgres.ts";
+import {
+  type PostgresWriter,
+  postgresWriter,
+  type PostgresWriterOptions,
+  type Row,
+  type RowOutcome,
+} from "../postgres.ts";
 import { connect, withSchema } from "./_database.ts";
 import { needing } from "./_needs.ts";
 import { waitingTest } from "./_waiting.ts";
@@ -12,6 +18,32 @@ export const WITHOUT_KEY = "create table users (id int, hash text)";
 export const WITH_KEY = "create table users (id int primary key, hash text)";
 export const USERS = { table: "users", columns: ["id", "hash"] };
 export const IGNORE = { target: ["id"], action: "ignore" } as const;
+
+/** Calls that have not come back. */
+const calls = new Set<Promise<unknown>>();
+
+/**
+ * A writer whose calls a test can wait for: a batcher does not wait for those that have run out of
+ * time.
+ */
+export function awaitedWriter(sql: Sql, options: PostgresWriterOptions): PostgresWriter {
+  const writer = postgresWriter(sql, options);
+  return {
+    ...writer,
+    send(items, batch) {
+      const sending = writer.send(items, batch);
+      calls.add(sending);
+      const forget = () => calls.delete(sending);
+      sending.then(forget, forget);
+      return sending;
+    },
+  };
+}
+
+/** Resolves when all calls of such writers have come back, those of other tests too. */
+export async function allReturned(): Promise<void> {
+  await Promise.allSettled(calls);
+}
 
 export function rowOf(id: number): Row {
   return { id, hash: `hash of ${id}` };
@@ -112,6 +144,7 @@ export function proxyTest(
       });
     await using via = await connectVia({ max: 1, ...viaOptions });
     await fn({ sql, via, proxy, connect: connectVia });
+    await allReturned();
   };
   waitingTest({ ...needing(name), fn: () => withSchema(run) });
 }

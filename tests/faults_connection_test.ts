@@ -5,15 +5,11 @@ import {
   type BatchReport,
   type Outcome,
 } from "../batcher.ts";
-import {
-  postgresWriter,
-  type PostgresWriterOptions,
-  type Row,
-  type RowOutcome,
-} from "../postgres.ts";
+import { type PostgresWriterOptions, type Row, type RowOutcome } from "../postgres.ts";
 import {
   assertContract,
   assertUsable,
+  awaitedWriter,
   IGNORE,
   type Lines,
   proxyTest,
@@ -36,7 +32,7 @@ async function prepare(
   options: AsyncBatcherOptions<Row> = {},
 ): Promise<{ batcher: AsyncBatcher<Row, RowOutcome>; reports: BatchReport[] }> {
   const reports: BatchReport[] = [];
-  const writer = postgresWriter(via, { ...USERS, ...writing });
+  const writer = awaitedWriter(via, { ...USERS, ...writing });
   await writer.check();
   const onBatch = (report: BatchReport) => void reports.push(report);
   const batcher = new AsyncBatcher(writer, { retry: RETRY, onBatch, ...options });

@@ -2,10 +2,11 @@
 import { assert, assertEquals } from "@std/assert";
 import type { Sql } from "postgres";
 import { AsyncBatcher, type BatchReport, type Outcome } from "../batcher.ts";
-import { postgresOptions, type PostgresWriteError, postgresWriter } from "../postgres.ts";
+import { postgresOptions, type PostgresWriteError } from "../postgres.ts";
 import {
   assertContract,
   assertUsable,
+  awaitedWriter,
   IGNORE,
   proxyTest,
   range,
@@ -24,7 +25,7 @@ for (const [setting, code] of [["lock_timeout", "55P03"], ["statement_timeout", 
   proxyTest(`AsyncBatcher saves rows after a lock that lasts beyond ${setting}`, async (lines) => {
     const { sql, via, connect } = lines;
     await sql.unsafe(WITHOUT_KEY);
-    const writer = postgresWriter(via, USERS);
+    const writer = awaitedWriter(via, USERS);
     await writer.check();
     const reports: BatchReport[] = [];
     const refusedTwice = Promise.withResolvers<void>();
@@ -66,7 +67,7 @@ for (const [key, table] of [["with", WITH_KEY], ["without", WITHOUT_KEY]]) {
         ...postgresOptions,
         connection: { search_path, application_name: application },
       });
-      const writer = postgresWriter(via, {
+      const writer = awaitedWriter(via, {
         ...USERS,
         conflict: table === WITH_KEY ? IGNORE : undefined,
       });
@@ -100,7 +101,7 @@ proxyTest("AsyncBatcher finds the bad rows while connections break", async (line
   const { sql, proxy, connect } = lines;
   await sql.unsafe("create table users (id int primary key, hash text check (hash <> 'bad'))");
   await using via = await connect({ max: 4, ...postgresOptions });
-  const writer = postgresWriter(via, { ...USERS, conflict: IGNORE });
+  const writer = awaitedWriter(via, { ...USERS, conflict: IGNORE });
   await writer.check();
   const reports: BatchReport[] = [];
   const batcher = new AsyncBatcher(writer, {

@@ -1,13 +1,14 @@
 import { assert, assertEquals } from "@std/assert";
 import type { Sql } from "postgres";
 import { AsyncBatcher, type AsyncBatcherOptions, type BatchReport } from "../batcher.ts";
-import { postgresOptions, type PostgresWriteError, postgresWriter, type Row } from "../postgres.ts";
-import { connect } from "./_database.ts";
-import { type Need, needing, UNIX } from "./_needs.ts";
+import type { PostgresWriteError, Row } from "../postgres.ts";
+import { connectTo, serverTest } from "./_mortal.ts";
+import type { Need } from "./_needs.ts";
 import { allowed } from "./_permissions.ts";
 import {
   assertContract,
   assertUsable,
+  awaitedWriter,
   IGNORE,
   range,
   saveAll,
@@ -17,27 +18,11 @@ import {
   WITHOUT_KEY,
 } from "./_faults.ts";
 import { rejection } from "./_helpers.ts";
-import { waitingTest } from "./_waiting.ts";
 import { until } from "./fixtures/hash_run.ts";
-import { MortalServer } from "./fixtures/mortal_server.ts";
+import type { MortalServer } from "./fixtures/mortal_server.ts";
 import { succeeds } from "./fixtures/programs.ts";
 
 const RETRY = { maxAttempts: Infinity, minDelay: 5, maxDelay: 50 };
-
-function serverTest(
-  name: string,
-  fn: (server: MortalServer, sql: Sql) => Promise<void>,
-  { settings, needs = [] }: { settings?: Record<string, number>; needs?: readonly Need[] } = {},
-): void {
-  waitingTest({
-    ...needing(name, UNIX, ...needs),
-    async fn() {
-      await using server = await MortalServer.start(settings);
-      await using sql = await connectTo(server);
-      await fn(server, sql);
-    },
-  });
-}
 
 /** A small disk. Root may have one, but not in every container. */
 const DISK: Need = { name: "the right to mount", met: await canMount() };
@@ -49,14 +34,6 @@ async function canMount(): Promise<boolean> {
     await succeeds("umount", [path]);
   await Deno.remove(path);
   return can;
-}
-
-/** Connections that survive it when others are broken, as is recommended. */
-function connectTo(
-  { address }: MortalServer,
-  options: Parameters<typeof connect>[0] = {},
-): ReturnType<typeof connect> {
-  return connect({ ...address, ...postgresOptions, ...options });
 }
 
 /** Connects until the server refuses. */
@@ -163,8 +140,11 @@ serverTest(
     const endings = await saveAll(batcher, range(10));
     assertEquals(tally(endings), { added: 10, saved: 0, failed: 10, unknown: 0, unsent: 0 });
     assertEquals((reports[0].error as PostgresWriteError).code, "ECONNREFUSED");
+    console.log("killed", performance.now()|0);
     await server.restart();
+    console.log("restarted", performance.now()|0);
     assertEquals(tally(await saveAll(batcher, [10])).saved, 1);
+    console.log("saved", performance.now()|0);
     await until(() => assertUsable(sql).then(() => true, () => false));
     await assertContract(sql, new Map([...endings, [10, "saved"]]));
   },
@@ -279,7 +259,7 @@ async function prepare(
   firstSaved?: PromiseWithResolvers<void>,
 ) {
   const reports: BatchReport[] = [];
-  const writer = postgresWriter(sql, { ...USERS, ...writing });
+  const writer = awaitedWriter(sql, { ...USERS, ...writing });
   await writer.check();
   const onBatch = (report: BatchReport) => {
     reports.push(report);

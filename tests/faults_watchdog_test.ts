@@ -1,9 +1,10 @@
 import { assertEquals } from "@std/assert";
 import { AsyncBatcher, type BatchReport } from "../batcher.ts";
-import { postgresOptions, postgresWriter } from "../postgres.ts";
+import { postgresOptions } from "../postgres.ts";
 import {
   assertContract,
   assertUsable,
+  awaitedWriter,
   IGNORE,
   proxyTest,
   range,
@@ -21,7 +22,7 @@ proxyTest(
   async (lines) => {
     const { sql, via, proxy } = lines;
     await sql.unsafe(WITH_KEY);
-    const writer = postgresWriter(via, { ...USERS, conflict: IGNORE });
+    const writer = awaitedWriter(via, { ...USERS, conflict: IGNORE });
     await writer.check();
     const [connection] = proxy.connections;
     connection.stall();
@@ -40,7 +41,7 @@ proxyTest(
   async (lines) => {
     const { sql, via, proxy } = lines;
     await sql.unsafe(WITH_KEY);
-    const writer = postgresWriter(via, { ...USERS, conflict: IGNORE });
+    const writer = awaitedWriter(via, { ...USERS, conflict: IGNORE });
     await writer.check();
     const opened = proxy.nextConnection;
     proxy.onOpen = (connection) => connection.stall();
@@ -69,7 +70,7 @@ proxyTest(
     const { sql, proxy } = lines;
     await using via = await lines.connect({ max: 1, ...postgresOptions });
     await sql.unsafe(WITH_KEY);
-    const writer = postgresWriter(via, { ...USERS, conflict: IGNORE });
+    const writer = awaitedWriter(via, { ...USERS, conflict: IGNORE });
     await writer.check();
     const batcher = new AsyncBatcher(writer, { timeout: 200, retry: RETRY });
     for (const connection of proxy.connections) connection.stall();
