@@ -134,7 +134,7 @@ serverTest(
   async (server, sql) => {
     await sql.unsafe(WITHOUT_KEY);
     await using own = await connectTo(server);
-    const { batcher, reports } = await prepare(own, {}, { retry: false });
+    const { batcher, reports } = await prepare(own, {}, { retry: false, timeout: 30_000 });
     await server.kill();
     await rejection(Promise.all(range(4).map(() => own`select 1`)));
     const endings = await saveAll(batcher, range(10));
