@@ -19,11 +19,12 @@ export const WITH_KEY = "create table users (id int primary key, hash text)";
 export const USERS = { table: "users", columns: ["id", "hash"] };
 export const IGNORE = { target: ["id"], action: "ignore" } as const;
 
-const returning = new Set<Promise<unknown>>();
+/** Calls that have not come back. */
+const calls = new Set<Promise<unknown>>();
 
 /**
- * A writer whose test ends when all its calls have come back: a batcher does not wait for those that
- * have run out of time.
+ * A writer whose calls a test can wait for: a batcher does not wait for those that have run out of
+ * time.
  */
 export function awaitedWriter(sql: Sql, options: PostgresWriterOptions): PostgresWriter {
   const writer = postgresWriter(sql, options);
@@ -31,16 +32,17 @@ export function awaitedWriter(sql: Sql, options: PostgresWriterOptions): Postgre
     ...writer,
     send(items, batch) {
       const sending = writer.send(items, batch);
-      returning.add(sending);
+      calls.add(sending);
+      const forget = () => calls.delete(sending);
+      sending.then(forget, forget);
       return sending;
     },
   };
 }
 
-/** Resolves when all calls of such writers have come back. */
+/** Resolves when all calls of such writers have come back, those of other tests too. */
 export async function allReturned(): Promise<void> {
-  await Promise.allSettled(returning);
-  returning.clear();
+  await Promise.allSettled(calls);
 }
 
 export function rowOf(id: number): Row {

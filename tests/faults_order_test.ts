@@ -30,13 +30,12 @@ async function isThere(sql: Sql, pid: number): Promise<boolean> {
   return (await sql`select from pg_stat_activity where pid = ${pid}`).count > 0;
 }
 
-/** Resolves with the backend of a statement that waits for a lock on the table. */
+/** Resolves with the backend of a statement on the schema's table that waits for a lock. */
 async function waiting(sql: Sql): Promise<number> {
   let pid: number | undefined;
   await until(async () => {
-    [{ pid } = { pid: undefined }] = await sql`
-      select pid from pg_locks where not granted and pid in (
-        select pid from pg_stat_activity where query like 'with input%')`;
+    [{ pid } = { pid: undefined }] = await sql`select pid from pg_stat_activity
+      where wait_event_type = 'Lock' and query like '%' || current_schema() || '.users%'`;
     return pid !== undefined;
   });
   return pid!;
@@ -128,9 +127,10 @@ proxyTest(
     await sql.unsafe(WITH_KEY);
     const writer = awaitedWriter(via, { ...USERS, conflict: UPDATE });
     await writer.check();
+    const key = Math.floor(1e9 * Math.random());
     await using holder = await connect({ max: 1 });
-    await holder`select pg_advisory_lock(${1})`;
-    const busy = via`select pg_advisory_lock(${1}), pg_advisory_unlock(${1})`.execute();
+    await holder`select pg_advisory_lock(${key})`;
+    const busy = via`select pg_advisory_lock(${key}), pg_advisory_unlock(${key})`.execute();
     await settle();
     const controller = new AbortController();
     const { signal } = controller;
@@ -140,7 +140,7 @@ proxyTest(
     const error = await sending; // while the only connection is still busy
     assertInstanceOf(error, PostgresWriteError);
     assertEquals([error.outcome, error.retryable, error.over], ["failed", true, true]);
-    await holder`select pg_advisory_unlock(${1})`;
+    await holder`select pg_advisory_unlock(${key})`;
     await busy;
     await assertUsable(via);
     assertEquals((await sql`select from users`).count, 0);

@@ -2,6 +2,7 @@
 import { assertEquals, assertInstanceOf } from "@std/assert";
 import { AsyncBatcher } from "../batcher.ts";
 import { describeTable, postgresLookup, postgresOptions, PostgresWriteError } from "../postgres.ts";
+import { connect, databaseTest } from "./_database.ts";
 import {
   assertUsable,
   awaitedWriter,
@@ -12,6 +13,7 @@ import {
   WITH_KEY,
 } from "./_faults.ts";
 import { fakeClock, rejection, settle } from "./_helpers.ts";
+import { FaultProxy } from "./fixtures/fault_proxy.ts";
 
 proxyTest(
   "postgresWriter() says that it has sent nothing where its first question is lost",
@@ -68,7 +70,9 @@ proxyTest("postgresLookup() is not unknown where it is not answered", async (lin
   await assertUsable(via);
 });
 
-proxyTest("describeTable() waits a limited time for an answer", async ({ via, proxy }) => {
+databaseTest("describeTable() waits a limited time for an answer", async (sql) => {
+  await using proxy = await FaultProxy.start(sql.options.host[0], sql.options.port[0]);
+  await using via = await connect({ host: "127.0.0.1", port: proxy.port, max: 1 });
   const [connection] = proxy.connections;
   connection.stall();
   using clock = fakeClock(["setTimeout", "clearTimeout"]);

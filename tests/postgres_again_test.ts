@@ -239,8 +239,8 @@ databaseTest("postgresWriter() knows a row that another transaction commits late
   const { signal } = new AbortController();
   const again = writer.send([{ id: 1, hash: "new" }], { id: "1", attempt: 2, signal });
   for (;;) {
-    const { count } = await sql`select from pg_locks where not granted and pid in (
-      select pid from pg_stat_activity where query like '%unnest%' and wait_event_type = 'Lock')`;
+    const { count } = await sql`select from pg_stat_activity
+      where wait_event_type = 'Lock' and query like '%' || current_schema() || '.users%'`;
     if (count > 0) break;
   }
   await earlier.unsafe("commit");

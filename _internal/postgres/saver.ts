@@ -37,14 +37,17 @@ export class Saver {
       : upsertStatement(table, conflict);
   }
 
-  async save(cells: Cells, { attempt, signal }: Batch): Promise<readonly (RowOutcome | Error)[]> {
+  async save(
+    cells: Cells,
+    { attempt, unanswered = attempt > 1, signal }: Batch,
+  ): Promise<readonly (RowOutcome | Error)[]> {
     const parameters = cells.map(textArray);
     const conflict = this.#conflict;
     if (conflict === undefined) return await this.#insert(parameters, cells[0].length, signal);
     const fenced = conflict.update !== undefined;
     const upsert = async () =>
       cellOf(await run(this.#sql, this.#statement, { parameters, signal, fenced }));
-    if (attempt === 1) return outcomesOf(await upsert());
+    if (!unanswered) return outcomesOf(await upsert());
     if (conflict.update === undefined) {
       const letters = await upsert();
       return letters.includes("s")
