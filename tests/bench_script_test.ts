@@ -25,10 +25,10 @@ test("hashes the passwords of a file, and names the lines that it skips without 
       assertEquals([count, rowsSaved, slowdown], [40, 40, null]);
     }
     assertEquals(stderr.trimEnd().split("\n"), [
-      "Line 2 is skipped: Cannot hash a password of 78 bytes as bcrypt sees only the first 72",
-      "Line 3 is skipped: it is empty",
-      "Line 23 is skipped: Cannot hash a password with a NUL character in it as bcrypt stops there",
-      "Line 44 is skipped: it is not valid UTF-8",
+      "Skipping line 2: Cannot hash a password of 78 bytes as bcrypt sees only the first 72",
+      "Skipping line 3: it is empty",
+      "Skipping line 23: Cannot hash a password with a NUL character in it as bcrypt stops there",
+      "Skipping line 44: it is not valid UTF-8",
     ]);
     assert(!(stdout + stderr).includes(SECRET));
   });
@@ -41,7 +41,7 @@ test("hashes as many passwords of a file as --count says", async () => {
     assertEquals(JSON.parse(two.stdout).results[0].rowsSaved, 2);
     const five = await onDatabase(...options, "--count", "5");
     assertEquals(JSON.parse(five.stdout).results[0].rowsSaved, 3);
-    assertEquals(five.stderr, `Of the 5 passwords asked for, '${path}' has 3\n`);
+    assertEquals(five.stderr, `Hashing 3 passwords, not 5: '${path}' has no more\n`);
   });
 });
 

@@ -337,7 +337,7 @@ databaseTest("serve.ts refuses what cannot work, with one sentence", async (sql,
     [["--port", "70000"], 2, /^Cannot run this as --port must be a whole number from 0 to 65535/],
     [["--cost", "3"], 2, /--cost must be/],
     [["--data-dir", "x", ...url], 2, /^Cannot run this with both/],
-    [["--database-url", "http://x"], 2, /^Cannot connect to a database as --database-url must be/],
+    [["--database-url", "http://x"], 2, /^Cannot use --database-url as it must be an address/],
     [["--header-timeout", "9", "--body-timeout", "8"], 2, /--body-timeout must be at least/],
     [
       ["--database-url", "postgres://u:Secret@127.0.0.1:9/x"],
