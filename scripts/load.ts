@@ -40,8 +40,8 @@ Examples:
   deno run -A scripts/load.ts --cost 12 --connections 50 --duration 30
 
 Least permissions, instead of -A:
-  --allow-env --allow-net --allow-read --allow-run --allow-sys
-  and --allow-write to start a server of its own`;
+  --allow-env --allow-net --allow-run
+  and --allow-read --allow-sys --allow-write to start a server of its own`;
 
 /** How many times what can be hashed is asked for. */
 const OVERLOAD = 10;

@@ -99,17 +99,21 @@ async function assertLeast(
   // On a machine that is very busy load.ts finds nothing to multiply, but had all permissions by then.
   const worked = code === 0 || /as it finished no sign-up in 1 s/.test(stderr);
   assert(worked, `${script} ${purposes}: ${stderr}`);
-  await Promise.all((purposes.length === 0 ? always : [...extra]).map(async (one) => {
-    const ended = await end(start(script, args(), all.filter((other) => other !== one)));
-    const what = `${script} ${purposes} without ${one}: ${ended.stderr}`;
-    assertEquals([ended.code, ended.stdout], [2, ""], what);
+  const checked = purposes.length === 0 ? always : [...extra];
+  const outputs = await Promise.all(
+    checked.map((one) => end(start(script, args(), all.filter((other) => other !== one)))),
+  );
+  for (const [i, one] of checked.entries()) {
+    const { code, stdout, stderr } = outputs[i];
+    const what = `${script} ${purposes} without ${one}: ${stderr}`;
+    assertEquals([code, stdout], [2, ""], what);
     assertEquals(
-      ended.stderr.trimEnd().split("\n").at(-1),
+      stderr.trimEnd().split("\n").at(-1),
       `Cannot run this without ${one}: add it to 'deno run', or allow everything with -A (see --help)`,
       what,
     );
-    assert(!/ at .*:\d+/.test(ended.stderr), what);
-  }));
+    assert(!/ at .*:\d+/.test(stderr), what);
+  }
 }
 
 /** A test with a folder, in which there is a file of users, and tables that nobody has used. */
