@@ -1,16 +1,5 @@
 import { Fifo } from "./fifo.ts";
-import type { Item } from "./pending_batch.ts";
-
-/** The items that wait for a key, in the order of adding, behind the one that holds it. */
-export interface KeyLine<T, R> {
-  readonly key: unknown;
-  /** Whether the item that holds the key is settled. */
-  isSettled: boolean;
-  /** Calls of the send function with that item that have not returned. */
-  calls: number;
-  waiting: Fifo<Item<T, R>> | undefined;
-  timer: ReturnType<typeof setTimeout> | undefined;
-}
+import type { Item, KeyLine } from "./pending_batch.ts";
 
 /** What happens to items that wait. */
 export interface KeyLineEvents<T, R> {

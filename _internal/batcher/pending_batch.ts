@@ -1,5 +1,5 @@
 import type { Epoch } from "./epochs.ts";
-import type { KeyLine } from "./key_lines.ts";
+import type { Fifo } from "./fifo.ts";
 
 /** The history of an item that is to be sent again. */
 export interface History {
@@ -39,6 +39,17 @@ export interface Item<T, R> {
   readonly line: KeyLine<T, R> | undefined;
   readonly history: History | undefined;
   readonly ticket: Ticket<T, R> | undefined;
+}
+
+/** The items that wait for a key, in the order of adding, behind the one that holds it. */
+export interface KeyLine<T, R> {
+  readonly key: unknown;
+  /** Whether the item that holds the key is settled. */
+  isSettled: boolean;
+  /** Calls of the send function with that item that have not returned. */
+  calls: number;
+  waiting: Fifo<Item<T, R>> | undefined;
+  timer: ReturnType<typeof setTimeout> | undefined;
 }
 
 /**
