@@ -25,7 +25,12 @@ Deno.test("AsyncBatcher never has more than maxInFlight batches out", async () =
 
 Deno.test("AsyncBatcher.push() resolves once there is room", async () => {
   const { send, calls } = new ControlledSend<number>();
-  const batcher = new AsyncBatcher(send, { maxItems: 2, maxInFlight: 1, maxQueued: 2 });
+  const batcher = new AsyncBatcher(send, {
+    maxItems: 2,
+    maxInFlight: 1,
+    maxQueued: 2,
+    linger: 60_000,
+  });
   for (let i = 0; i < 4; i++) await batcher.push(i);
   assertEquals([batcher.size, batcher.desiredSize], [2, 0]);
   const fifth = batcher.push(4);

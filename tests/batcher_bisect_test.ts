@@ -29,7 +29,7 @@ function range(n: number): number[] {
 
 Deno.test("AsyncBatcher with bisect saves all but the bad item, which gets its own error", async () => {
   const { send, saved } = atomicSend((item) => item === 5);
-  const batcher = new AsyncBatcher(send, { bisect: true });
+  const batcher = new AsyncBatcher(send, { bisect: true, maxItems: 8, linger: 60_000 });
   const ends = await Promise.allSettled(range(8).map((item) => batcher.add(item)));
   assertEquals(ends.map(({ status }) => status === "rejected"), range(8).map((i) => i === 5));
   assertEquals((ends[5] as PromiseRejectedResult).reason.bad, [5]);
@@ -55,7 +55,7 @@ Deno.test("AsyncBatcher with bisect finds one bad item among n in O(log n) calls
 
 Deno.test("AsyncBatcher with bisect sends the halves at once, each in a slot of its own", async () => {
   const { send, calls } = new ControlledSend<number>();
-  const batcher = new AsyncBatcher(send, { bisect: true, maxInFlight: 2 });
+  const batcher = new AsyncBatcher(send, { bisect: true, maxInFlight: 2, maxItems: 4 });
   for (const item of range(4)) batcher.push(item);
   await settle();
   calls[0].reject(new Refusal(true, [3]));
@@ -91,7 +91,7 @@ Deno.test("AsyncBatcher with bisect saves every good item and refuses every bad 
 
 Deno.test("AsyncBatcher without bisect lets the whole batch fail", async () => {
   const { send, batches } = atomicSend((item) => item === 1);
-  const batcher = new AsyncBatcher(send);
+  const batcher = new AsyncBatcher(send, { linger: 60_000 });
   for (const item of range(4)) batcher.push(item);
   assertEquals((await batcher.close()).failed, 4);
   assertEquals(batches.length, 1);
@@ -119,7 +119,11 @@ Deno.test("AsyncBatcher with bisect does not split what was not refused because 
 
 Deno.test("AsyncBatcher with bisect splits an error that does not say what it is about, after the retries", async () => {
   const { send, batches, saved } = atomicSend((item) => item === 1, "not said");
-  const batcher = new AsyncBatcher(send, { bisect: true, retry: { maxAttempts: 2, minDelay: 0 } });
+  const batcher = new AsyncBatcher(send, {
+    bisect: true,
+    linger: 60_000,
+    retry: { maxAttempts: 2, minDelay: 0 },
+  });
   for (const item of range(2)) batcher.push(item);
   const { failures = [] } = await batcher.close();
   assertEquals(failures.map(({ item }) => item), [1]);
@@ -137,7 +141,10 @@ Deno.test("AsyncBatcher asks the bisect function, and takes its throwing for a n
       }, 4],
     ] as const
   ) {
-    const batcher = new AsyncBatcher(atomicSend((item) => item === 1, false).send, { bisect });
+    const batcher = new AsyncBatcher(atomicSend((item) => item === 1, false).send, {
+      bisect,
+      linger: 60_000,
+    });
     for (const item of range(4)) batcher.push(item);
     assertEquals((await batcher.close()).failed, failed);
   }
@@ -164,7 +171,7 @@ Deno.test("AsyncBatcher with bisect lets each half end as the sink says of it", 
   let calls = 0;
   const batcher = new AsyncBatcher<number>(
     () => Promise.reject(++calls === 1 ? new Refusal(true, [3]) : lost),
-    { bisect: true },
+    { bisect: true, maxItems: 8, linger: 60_000 },
   );
   const ends = await Promise.all(range(8).map((item) => rejection(batcher.add(item))));
   assertEquals(calls, 3);
@@ -177,7 +184,7 @@ Deno.test("AsyncBatcher with bisect retries a part on its own", async () => {
   const batcher = new AsyncBatcher<number>((items, batch) => {
     if (++calls === 3) throw Object.assign(new Error("busy"), { retryable: true });
     return send(items, batch);
-  }, { bisect: true, retry: { minDelay: 0 } });
+  }, { bisect: true, linger: 60_000, retry: { minDelay: 0 } });
   for (const item of range(4)) batcher.push(item);
   assertEquals((await batcher.close()).failed, 1);
   assertEquals(saved.sort(), [1, 2, 3]);
@@ -185,7 +192,12 @@ Deno.test("AsyncBatcher with bisect retries a part on its own", async () => {
 
 Deno.test("AsyncBatcher.abort() ends a bisection, and each item ends as what is known of it", async () => {
   const { send, calls } = new ControlledSend<number>();
-  const batcher = new AsyncBatcher(send, { bisect: true, maxInFlight: 1 });
+  const batcher = new AsyncBatcher(send, {
+    bisect: true,
+    maxInFlight: 1,
+    maxItems: 8,
+    linger: 60_000,
+  });
   const ends = range(8).map((item) => batcher.add(item).then(() => undefined, (error) => error));
   await settle();
   calls[0].reject(new Refusal(true, [5]));
@@ -243,6 +255,7 @@ Deno.test("AsyncBatcher reports every call of a bisection, and from which batch 
     return send(items, batch);
   }, {
     bisect: true,
+    linger: 60_000,
     sizeOf: (item) => item,
     onBatch: (report) => reports.push(report),
   });

@@ -158,7 +158,12 @@ Deno.test("AsyncBatcher reports every batch to onBatch", async () => {
       if (items.includes("bad")) return Promise.reject(refused);
       return Promise.resolve(items.map((item) => item === "taken" ? refused : item));
     },
-    { maxItems: 2, sizeOf: (item) => item.length, onBatch: (report) => void reports.push(report) },
+    {
+      maxItems: 2,
+      linger: 60_000,
+      sizeOf: (item) => item.length,
+      onBatch: (report) => void reports.push(report),
+    },
   );
   for (const item of ["a", "bc", "d", "taken", "bad"]) await batcher.push(item);
   await batcher.close();

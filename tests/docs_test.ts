@@ -125,6 +125,17 @@ Deno.test({
   },
 });
 
+Deno.test({
+  ...needing("docs/batcher.md makes the promises that are tested"),
+  async fn() {
+    const source = await Deno.readTextFile(new URL("tests/batcher_promises_test.ts", ROOT));
+    const promises = [...source.matchAll(/^ {2}"(.*)": \(/gm)].map(([, promise]) => promise);
+    assert(promises.length > 9);
+    const text = pages.get("docs/batcher.md")!.replaceAll("`", "").replaceAll(/\s+/g, " ");
+    assertEquals(promises.filter((promise) => !text.includes(`It ${promise}`)), []);
+  },
+});
+
 /** The flags and permissions that the help of a script lists and its page does not. */
 async function undescribed(script: string, page: string): Promise<string[]> {
   const path = fileURLToPath(new URL(`scripts/${script}`, ROOT));
