@@ -14,6 +14,11 @@ export const ALGORITHMS: { readonly [name in AlgorithmName]: PasswordAlgorithm }
   argon2id,
 };
 
+/** An algorithm, and those of its parameters that are not the defaults. */
+export interface AlgorithmSettings extends Parameters {
+  readonly algorithm?: AlgorithmName;
+}
+
 /** An algorithm with all its parameters. */
 export interface ResolvedAlgorithm {
   readonly algorithm: PasswordAlgorithm;
@@ -23,7 +28,7 @@ export interface ResolvedAlgorithm {
 /** Finds an algorithm, fills in its defaults, and checks. */
 export function resolveAlgorithm(
   intent: string,
-  { algorithm: name = "bcrypt", ...given }: Parameters & { readonly algorithm?: AlgorithmName },
+  { algorithm: name = "bcrypt", ...given }: AlgorithmSettings,
 ): ResolvedAlgorithm {
   if (typeof name !== "string" || !Object.hasOwn(ALGORITHMS, name)) {
     throw new TypeError(
@@ -51,13 +56,22 @@ export function resolveAlgorithm(
   return { algorithm, parameters: parameters as Required<Parameters> };
 }
 
-/** The algorithm that made a hash. */
-export function algorithmOf(hash: string): PasswordAlgorithm | undefined {
-  return Object.values(ALGORITHMS).find((algorithm) => algorithm.isHash(hash));
+/** Tells whether a hash, of any algorithm, is that of this password. */
+export async function verify(password: string, hash: string): Promise<boolean> {
+  const algorithm = Object.values(ALGORITHMS).find((algorithm) => algorithm.isHash(hash));
+  if (algorithm === undefined) {
+    throw new TypeError(`Cannot verify a password as the hash is not one of ${listed("")}`);
+  }
+  try {
+    algorithm.check(password);
+  } catch {
+    return false;
+  }
+  return await algorithm.verify(password, hash);
 }
 
 /** The names of the algorithms, for a message. */
-export function listed(quote = '"'): string {
+function listed(quote = '"'): string {
   const names = Object.keys(ALGORITHMS).map((name) => quote + name + quote);
   return `${names.slice(0, -1).join(", ")} or ${names.at(-1)}`;
 }

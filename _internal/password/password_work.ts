@@ -3,8 +3,12 @@
  *
  * @module
  */
-import { type HashOptions, hashPassword, verifyPassword } from "../../workload.ts";
-import { ALGORITHMS } from "./algorithms.ts";
+import {
+  type AlgorithmSettings,
+  resolveAlgorithm,
+  type ResolvedAlgorithm,
+  verify,
+} from "./algorithms.ts";
 import { parseBcrypt } from "./bcrypt_format.ts";
 import { BcryptLanes, MAX_LANES } from "./bcrypt_lanes.ts";
 import { laneJob, laneResult } from "./lane_job.ts";
@@ -17,7 +21,7 @@ export type HashEngine = "auto" | "lanes" | "bcryptjs";
 
 /** How the workers of a pool hash. */
 export interface PasswordData {
-  readonly settings: HashOptions;
+  readonly settings: AlgorithmSettings;
   readonly engine: HashEngine;
 }
 
@@ -37,21 +41,23 @@ export type PasswordResult = string | boolean | {
 export let atOnce = 1;
 
 let data: PasswordData;
+let resolved: ResolvedAlgorithm;
 let lanes: BcryptLanes | undefined;
 /** Why lanes cannot be used. */
 let noLanes: string | undefined;
 
 export async function setup(given: PasswordData): Promise<void> {
   data = given;
-  const { engine, settings: { algorithm = "bcrypt" } } = data;
-  await ALGORITHMS[algorithm].load?.();
+  resolved = resolveAlgorithm("hash passwords", data.settings);
+  const { engine } = data, { name, load } = resolved.algorithm;
+  await load?.();
   if (engine === "bcryptjs") return;
-  if (engine === "lanes" && algorithm === "bcrypt") {
+  if (engine === "lanes" && name === "bcrypt") {
     if (prepare(MAX_LANES) === undefined) {
       throw new Error(`The engine "lanes" cannot be used as ${noLanes}`);
     }
   }
-  if (algorithm === "bcrypt" && "WebAssembly" in globalThis) atOnce = MAX_LANES;
+  if (name === "bcrypt" && "WebAssembly" in globalThis) atOnce = MAX_LANES;
 }
 
 /** Passwords go through the lanes together if their cost is the same. */
@@ -78,8 +84,8 @@ export async function many(
 
 /** The cost at which passwords are hashed, if they are hashed with bcrypt. */
 function laneCost(): number | undefined {
-  const { algorithm = "bcrypt", cost = 12 } = data.settings;
-  return algorithm === "bcrypt" ? cost : undefined;
+  const { algorithm: { name }, parameters: { cost } } = resolved;
+  return name === "bcrypt" ? cost : undefined;
 }
 
 function prepare(count: number): BcryptLanes | undefined {
@@ -98,9 +104,10 @@ async function one(
   wasForLanes: boolean,
 ): Promise<PasswordResult | Error> {
   try {
+    const { algorithm, parameters } = resolved;
     const result = hash === undefined
-      ? await hashPassword(password, data.settings)
-      : await verifyPassword(password, hash);
+      ? await algorithm.hash(password, parameters)
+      : await verify(password, hash);
     return wasForLanes && noLanes !== undefined ? { result, noLanes } : result;
   } catch (error) {
     return error as Error;

@@ -1,9 +1,13 @@
-import type { PoolWorker } from "./worker.ts";
-
 /** How a task ends. */
 export interface Ending {
   resolve(result: unknown): void;
   reject(error: unknown): void;
+}
+
+/** Who has a task in hand. */
+export interface Holder {
+  /** Nobody waits for the task any more. */
+  abandon(task: Task): void;
 }
 
 /** What is to be computed, from when it is asked for until it is settled. */
@@ -20,7 +24,7 @@ export class Task {
   queued = false;
   signal: AbortSignal | undefined = undefined;
   /** Who has it in hand, and where. */
-  worker: PoolWorker | undefined = undefined;
+  worker: Holder | undefined = undefined;
   position = 0;
   #ending: Ending | undefined;
 

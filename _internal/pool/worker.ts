@@ -1,7 +1,7 @@
 import type { Worker, WorkerOptions } from "node:worker_threads";
 import { Board, commonTime, SLOTS } from "./board.ts";
 import type { Answers, FromThread, ThreadData, ToThread } from "./protocol.ts";
-import type { Task } from "./task.ts";
+import type { Holder, Task } from "./task.ts";
 import { THREAD } from "./thread.ts";
 import { packThrown, tellThrown, type Thrown, unpackThrown } from "./thrown.ts";
 
@@ -48,7 +48,7 @@ export interface WorkerEvents {
 }
 
 /** The pool's side of one worker: what it has in hand, and whether it lives. */
-export class PoolWorker {
+export class PoolWorker implements Holder {
   /** Whether it has been loaded. */
   ready = false;
   /** Tasks that it computes at once. */
