@@ -1,9 +1,11 @@
 // That no older value lands after a newer one: a call of the writer comes back when its statement is over.
 import { assert, assertEquals, assertInstanceOf } from "@std/assert";
 import type { Sql } from "postgres";
+import { AsyncBatcher } from "../batcher.ts";
 import { PostgresWriteError } from "../postgres.ts";
 import { connectTo, serverTest } from "./_mortal.ts";
 import {
+  allReturned,
   assertUsable,
   awaitedWriter,
   IGNORE,
@@ -17,11 +19,12 @@ import { until } from "./fixtures/hash_run.ts";
 
 const UPDATE = { target: ["id"], action: "update" } as const;
 
-/** Resolves when somebody has asked the server to end a backend. */
-async function askedToEnd(sql: Sql, pid: number): Promise<void> {
+/** Resolves when somebody has asked the server to end one of the backends. */
+async function askedToEnd(sql: Sql, pids: readonly number[]): Promise<void> {
+  const asked = `pg_terminate_backend.* pid = (${pids.join("|")}) `;
   await until(async () => {
     const { count } = await sql`select from pg_stat_activity where pid <> pg_backend_pid()
-      and query like ${`%pg_terminate_backend%pid = ${pid} %`}`;
+      and query ~ ${asked}`;
     return count > 0;
   });
 }
@@ -56,7 +59,7 @@ serverTest(
     const older = writer.send([{ id: 1, hash: "older" }], { id: "1", attempt: 1, signal });
     await settle(); // it is on its way to the backend, which has not begun with it
     controller.abort();
-    await askedToEnd(sql, pid);
+    await askedToEnd(sql, [pid]);
     assert(await isPending(older));
     assert(await isThere(sql, pid));
     Deno.kill(pid, "SIGCONT");
@@ -175,5 +178,40 @@ proxyTest(
     await assertUsable(via);
     assertEquals(proxy.opened, opened);
     await holder`rollback`;
+  },
+);
+
+serverTest(
+  "AsyncBatcher never has an older value land after one that it has told as saved",
+  async (server, sql) => {
+    await sql.unsafe(WITH_KEY);
+    await using own = await connectTo(server, { max: 3 });
+    const writer = awaitedWriter(own, { ...USERS, conflict: UPDATE });
+    const batcher = new AsyncBatcher(writer, { timeout: 1_000, retry: false });
+    const warm = await Promise.all([1, 2].map(() => own`select pg_backend_pid() as pid`));
+    const pids = warm.map(([{ pid }]) => pid as number);
+    // Prepares the statement on both
+    await Promise.all([1, 2].map(async (id) => {
+      const { signal } = new AbortController();
+      await writer.send([{ id, hash: "0" }], { id: "0", attempt: 1, signal });
+    }));
+    // Idle: they take no notice of a request to cancel, and read the statement afterwards
+    for (const pid of pids) Deno.kill(pid, "SIGSTOP");
+    let saved = 0;
+    const ends = Promise.allSettled([1, 2, 3].map(async (value) => {
+      await batcher.add({ id: 1, hash: String(value) });
+      saved = value;
+    }));
+    await askedToEnd(sql, pids);
+    for (const pid of pids) Deno.kill(pid, "SIGCONT");
+    const [first] = await ends;
+    await batcher.close();
+    await allReturned();
+    await until(async () =>
+      (await Promise.all(pids.map((pid) => isThere(sql, pid)))).includes(false)
+    );
+    assertEquals((first as PromiseRejectedResult).reason?.outcome, "unknown");
+    const [{ hash }] = await sql`select hash from users where id = 1`;
+    assert(Number(hash) >= saved, `${saved} is saved, and ${hash} is there`);
   },
 );
