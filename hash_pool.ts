@@ -1,26 +1,29 @@
 /**
- * {@linkcode HashPool}: passwords → hashes, on every core. The module is its own worker.
+ * {@linkcode HashPool}: passwords → hashes, on every core.
  *
  * @module
  */
-import { serveIfWorker } from "./_internal/pool/hash_worker.ts";
-import { type HashTask, roundsOf } from "./_internal/pool/hash_task.ts";
-import { checkPassword } from "./_internal/password/password.ts";
-import { type Ending, HashCrew } from "./_internal/pool/crew.ts";
-import { HashItemError, HashPoolClosedError, HashWorkerError } from "./_internal/pool/errors.ts";
-import { hashEach, type Hashed } from "./_internal/pool/map.ts";
+import { resolveAlgorithm } from "./_internal/password/algorithms.ts";
 import {
   type HashEngine,
-  type HashMapOptions,
-  type HashPoolOptions,
-  resolvePoolOptions,
-} from "./_internal/pool/options.ts";
-import type { HashSettings } from "./_internal/pool/hash_protocol.ts";
+  PASSWORD_WORK,
+  type PasswordResult,
+  type PasswordTask,
+} from "./_internal/password/password_work.ts";
 import { assertFunction, assertPositiveInteger, describe } from "./_internal/shared/validate.ts";
-import type { ScryptOptions } from "./workload.ts";
+import {
+  type Computed,
+  type MapOptions,
+  type RunOptions,
+  WorkError,
+  WorkPool,
+  type WorkPoolOptions,
+} from "./pool.ts";
+import type { HashOptions } from "./workload.ts";
 
-export { HashItemError, HashPoolClosedError, HashWorkerError };
-export type { Hashed, HashEngine, HashMapOptions, HashPoolOptions, ScryptOptions };
+export type { HashEngine };
+
+const ENGINES: readonly HashEngine[] = ["auto", "lanes", "bcryptjs"];
 
 /**
  * Items that `map()` reads ahead, for each worker: 30 to 80 ms of hashes at cost 4, 7 to 20 s at cost
@@ -29,14 +32,59 @@ export type { Hashed, HashEngine, HashMapOptions, HashPoolOptions, ScryptOptions
  */
 const LOOK_AHEAD = 64;
 
+/** Options of {@linkcode HashPool}: what passwords are hashed with, and by how many workers. */
+export interface HashPoolOptions
+  extends HashOptions, Pick<WorkPoolOptions, "workers" | "createWorker" | "onComputed"> {
+  /**
+   * What hashes with bcrypt, and verifies its hashes: `"lanes"` is WebAssembly that hashes several
+   * passwords at once in each worker, `"bcryptjs"` one after the other. `"auto"` is lanes, or, with a
+   * warning on the console, bcryptjs where there is no WebAssembly or its self-test fails; `"lanes"`
+   * fails there.
+   *
+   * @default {"auto"}
+   */
+  engine?: HashEngine;
+}
+
 /**
- * Hashes and verifies passwords on every core, in Web Workers, while the thread of the event loop is
- * free.
+ * Options of {@linkcode HashPool.map}.
+ *
+ * @typeParam T The type of the items.
+ */
+export interface HashMapOptions<T> extends Pick<MapOptions<T>, "ordered" | "signal"> {
+  /**
+   * Most items that have been taken from the source and whose results have not been asked for.
+   *
+   * @default {64 * workers}
+   */
+  lookAhead?: number;
+  /**
+   * Called, and awaited, instead of a result where the password of an item could not be hashed. What
+   * it throws ends the iteration; without it, the first such item does.
+   */
+  onError?: (error: unknown, item: T) => unknown;
+}
+
+/**
+ * An item, and the hash of its password.
+ *
+ * @typeParam T The type of the items.
+ */
+export interface Hashed<T> {
+  /** The item. */
+  readonly item: T;
+  /** The hash of its password. */
+  readonly hash: string;
+}
+
+/**
+ * Hashes and verifies passwords on every core, in threads of their own, while the thread of the event
+ * loop is free.
  *
  * Passwords are served first come, first served: a service and a long `map()` want a pool each.
- * Workers are started when there is work for them, and stay. In Deno and Bun an idle pool does not
- * keep the process alive; elsewhere it does, until it is closed. The module needs no permission,
- * unless it lies on the local disk: then its workers need `--allow-read` for it.
+ * Workers are started when there is work for them, and stay; an idle pool does not keep the process
+ * alive. The module needs no permission, unless it lies on the local disk: then its workers need
+ * `--allow-read` for it. It is a {@linkcode WorkPool}, and fails as one.
  *
  * @example Hashing and verifying
  * ```ts
@@ -69,8 +117,9 @@ const LOOK_AHEAD = 64;
 export class HashPool implements AsyncDisposable {
   /** Most workers at once. */
   readonly workers: number;
-  readonly #settings: HashSettings;
-  readonly #crew: HashCrew;
+  readonly #check: (password: string) => void;
+  readonly #pool: WorkPool<typeof import("./_internal/password/password_work.ts")>;
+  #warned = false;
 
   /**
    * Constructs a pool. No worker is started yet.
@@ -80,20 +129,33 @@ export class HashPool implements AsyncDisposable {
    * @throws {TypeError} If another option is of the wrong kind.
    */
   constructor(options: HashPoolOptions = {}) {
-    const { workers, settings, engine, createWorker } = resolvePoolOptions(options);
-    this.workers = workers;
-    this.#settings = settings;
-    this.#crew = new HashCrew(workers, { url: import.meta.url, createWorker, settings, engine });
+    const { workers, createWorker, onComputed, engine = "auto", ...settings } = options;
+    const { algorithm } = resolveAlgorithm("create a hash pool", settings);
+    if (!ENGINES.includes(engine)) {
+      throw new TypeError(
+        `Cannot create a hash pool as 'engine' must be "auto", "lanes" or "bcryptjs": current value is ${
+          describe(engine)
+        }`,
+      );
+    }
+    this.#check = algorithm.check;
+    this.#pool = new WorkPool(PASSWORD_WORK, {
+      workers,
+      data: { settings, engine },
+      createWorker,
+      onComputed: onComputed && ((computed) => onComputed(this.#unwrapped(computed))),
+    });
+    this.workers = this.#pool.workers;
   }
 
   /** Passwords that wait for a worker. */
   get size(): number {
-    return this.#crew.queued;
+    return this.#pool.size;
   }
 
-  /** Passwords in the hands of the workers, which are at one of them each. */
+  /** Passwords in the hands of the workers, which are at one of them, or a few, each. */
   get inFlight(): number {
-    return this.#crew.inFlight;
+    return this.#pool.inFlight;
   }
 
   /**
@@ -105,30 +167,31 @@ export class HashPool implements AsyncDisposable {
    * @returns The hash, with salt and parameters.
    * @throws {TypeError} If the password is no string, or has a NUL or half of a surrogate pair in it.
    * @throws {RangeError} If it is longer than 72 bytes.
-   * @throws {HashPoolClosedError} If the pool is closed, or disposed of before it is done.
-   * @throws {HashWorkerError} If the worker dies, or none can be started.
+   * @throws {WorkError} If the worker dies. The error does not carry the password.
+   * @throws {WorkerStartError} If no worker can be started.
+   * @throws {PoolClosedError} If the pool is closed, or disposed of before it is done.
    */
   hash(password: string, options?: { signal?: AbortSignal }): Promise<string> {
-    return new Promise((resolve, reject) => {
-      options?.signal?.throwIfAborted();
-      this.#submit(password, { resolve: resolve as Ending["resolve"], reject }, options?.signal);
-    });
+    return this.#run(() => {
+      this.#check(password);
+      return { password, hash: undefined };
+    }, options);
   }
 
   /**
-   * Tells whether a hash, of either algorithm and any cost, is that of this password.
+   * Tells whether a hash, of any algorithm and any cost, is that of this password.
    *
    * @param password The password.
    * @param hash The hash.
    * @param options The signal rejects with its reason, at once; work that is not done is left.
    * @returns Whether they belong together. A password that could not have been hashed never does.
-   * @throws {TypeError} If one of them is no string, or the hash is of neither kind.
-   * @throws {HashPoolClosedError} If the pool is closed, or disposed of before it is done.
-   * @throws {HashWorkerError} If the worker dies, or none can be started.
+   * @throws {TypeError} If one of them is no string, or the hash is of no known kind.
+   * @throws {WorkError} If the worker dies. The error does not carry the password.
+   * @throws {WorkerStartError} If no worker can be started.
+   * @throws {PoolClosedError} If the pool is closed, or disposed of before it is done.
    */
   verify(password: string, hash: string, options?: { signal?: AbortSignal }): Promise<boolean> {
-    return new Promise((resolve, reject) => {
-      options?.signal?.throwIfAborted();
+    return this.#run(() => {
       for (const [name, value] of [["password", password], ["hash", hash]]) {
         if (typeof value === "string") continue;
         throw new TypeError(
@@ -137,11 +200,8 @@ export class HashPool implements AsyncDisposable {
           }`,
         );
       }
-      const rounds = roundsOf(hash, this.#settings);
-      const ending = { resolve: resolve as Ending["resolve"], reject };
-      this.#assertOpen();
-      this.#crew.add({ password, hash, rounds }, ending, options?.signal);
-    });
+      return { password, hash };
+    }, options);
   }
 
   /**
@@ -170,25 +230,29 @@ export class HashPool implements AsyncDisposable {
    * @returns The items and their hashes, as they are done or in order.
    * @throws {RangeError} If `lookAhead` is not a positive integer.
    * @throws {TypeError} If `password` or `onError` is no function.
-   * @throws {HashItemError} If a password cannot be hashed and there is no `onError`.
-   * @throws {HashPoolClosedError} If the pool is closed before the end.
-   * @throws {HashWorkerError} If no worker can be started.
+   * @throws {WorkError} If a password cannot be hashed and there is no `onError`.
+   * @throws {WorkerStartError} If no worker can be started.
+   * @throws {PoolClosedError} If the pool is closed before the end.
    */
   map<T>(
     items: Iterable<T> | AsyncIterable<T>,
     password: (item: T) => string,
     options: HashMapOptions<T> = {},
   ): AsyncGenerator<Hashed<T>, void, undefined> {
-    const { lookAhead = LOOK_AHEAD * this.workers, onError } = options;
+    const { lookAhead = LOOK_AHEAD * this.workers, onError, ordered, signal } = options;
     assertPositiveInteger("hash passwords", "lookAhead", lookAhead);
     assertFunction("hash passwords", "password", password);
     if (onError !== undefined) assertFunction("hash passwords", "onError", onError);
-    return hashEach({
-      ...options,
-      items,
+    return this.#map(items, {
       lookAhead,
-      submit: (item, ending) => this.#submit(password(item), ending as Ending),
-      withdraw: (task) => this.#crew.withdraw(task, undefined),
+      ordered,
+      signal,
+      onError: onError && ((error, item) => onError(ofPassword(error), item)),
+      task: (item) => {
+        const text = password(item);
+        this.#check(text);
+        return { password: text, hash: undefined };
+      },
     });
   }
 
@@ -196,34 +260,57 @@ export class HashPool implements AsyncDisposable {
    * Takes no more passwords, and ends the workers once those that it has are done. A `map()` that
    * goes on is refused its next item.
    */
-  close(): Promise<void> {
-    return this.#crew.close();
+  async close(): Promise<void> {
+    await this.#pool.close();
   }
 
   /**
    * Ends the workers at once, at the end of an `await using` block. What is not done is rejected with
-   * a {@linkcode HashPoolClosedError}.
+   * a {@linkcode PoolClosedError}.
    */
-  [Symbol.asyncDispose](): Promise<void> {
-    this.#crew.abort(
-      new HashPoolClosedError("Cannot finish hashing as the pool was disposed of before"),
-    );
-    return this.#crew.close();
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#pool[Symbol.asyncDispose]();
   }
 
-  #submit(password: string, ending: Ending, signal?: AbortSignal): HashTask {
-    const bcrypt = this.#settings.algorithm === "bcrypt";
-    checkPassword(password, bcrypt ? {} : { maxBytes: Infinity, nul: true });
-    this.#assertOpen();
-    const rounds = roundsOf(undefined, this.#settings);
-    return this.#crew.add({ password, hash: undefined, rounds }, ending, signal);
+  #run<R extends string | boolean>(task: () => PasswordTask, options?: RunOptions): Promise<R> {
+    return new Promise((resolve, reject) => {
+      options?.signal?.throwIfAborted();
+      this.#pool.run(task(), options).then(
+        (result) => resolve(this.#unwrap(result) as R),
+        (error) => reject(ofPassword(error)),
+      );
+    });
   }
 
-  #assertOpen(): void {
-    if (this.#crew.closed) {
-      throw new HashPoolClosedError("Cannot hash or verify a password as the pool is closed");
+  async *#map<T>(
+    items: Iterable<T> | AsyncIterable<T>,
+    options: MapOptions<T, PasswordTask>,
+  ): AsyncGenerator<Hashed<T>, void, undefined> {
+    for await (const { item, result } of this.#pool.map(items, options)) {
+      yield { item, hash: this.#unwrap(result) as string };
     }
+  }
+
+  #unwrapped(computed: Computed): Computed {
+    return { ...computed, result: this.#unwrap(computed.result as PasswordResult) };
+  }
+
+  #unwrap(result: PasswordResult): string | boolean {
+    if (typeof result !== "object") return result;
+    if (!this.#warned) {
+      this.#warned = true;
+      console.warn(
+        `Hashing with bcryptjs, which takes more than twice as long as the engine "lanes", as ${result.noLanes}`,
+      );
+    }
+    return result.result;
   }
 }
 
-serveIfWorker();
+/** What the workload threw is the error; of any other, only the item is kept back: it is the password. */
+function ofPassword(error: unknown): unknown {
+  if (!(error instanceof WorkError)) return error;
+  const { message, reason, cause } = error;
+  if (reason === "threw" || reason === "task") return cause;
+  return new WorkError(message, { item: undefined, reason, cause });
+}

@@ -30,5 +30,6 @@
 export * from "./batcher.ts";
 export * from "./hash_pool.ts";
 export * from "./pipeline.ts";
+export * from "./pool.ts";
 export * from "./postgres.ts";
 export * from "./workload.ts";

@@ -1,37 +1,59 @@
 /**
- * One unit of CPU work: a password → its hash, with bcrypt (the cost is time) or scrypt (the cost is
- * time and memory).
+ * One unit of CPU work: a password → its hash, with bcrypt (the cost is time), or with scrypt or
+ * Argon2id (the cost is time and memory).
  *
  * @module
  */
-import bcrypt from "bcryptjs";
-import type { Buffer } from "node:buffer";
-import { randomBytes, scrypt as scryptCallback, timingSafeEqual } from "node:crypto";
-import { promisify } from "node:util";
-import { checkPassword } from "./_internal/password/password.ts";
+import type { Parameter, ParameterName } from "./_internal/password/algorithm.ts";
+import {
+  type AlgorithmName,
+  ALGORITHMS,
+  resolveAlgorithm,
+  verify,
+} from "./_internal/password/algorithms.ts";
+import { BcryptLanes, MAX_LANES } from "./_internal/password/bcrypt_lanes.ts";
 import { letterStream } from "./_internal/password/random.ts";
-import { formatScrypt, parseScrypt, scryptMemory } from "./_internal/password/scrypt_format.ts";
-import { assertPositiveInteger, describe } from "./_internal/shared/validate.ts";
+import { scryptMemory } from "./_internal/password/scrypt_format.ts";
+import { assertPositiveInteger } from "./_internal/shared/validate.ts";
 
-const scryptAsync = promisify(scryptCallback) as (
-  password: string,
-  salt: Uint8Array,
-  length: number,
-  options: { N: number; r: number; p: number; maxmem: number },
-) => Promise<Buffer>;
+export type { AlgorithmName, Parameter, ParameterName };
 
 /** Least and most that bcrypt's cost may be. */
-const MIN_COST = 4;
-const MAX_COST = 31;
+const { min: MIN_COST, max: MAX_COST } = ALGORITHMS.bcrypt.parameters.cost!;
 
-/** Options of {@linkcode hashPassword}. */
+/** Options of {@linkcode hashPassword}. Each algorithm has some of the parameters. */
 export interface HashOptions {
   /**
-   * Binary logarithm of the number of rounds, from 4 to 31: one more takes twice the time.
+   * What passwords are hashed with.
    *
-   * @default {12}
+   * @default {"bcrypt"}
+   */
+  algorithm?: AlgorithmName;
+  /**
+   * The time. Of bcrypt, the binary logarithm of the number of rounds, from 4 to 31; of scrypt, that of
+   * N, from 1 to 30, which is memory too; of Argon2id, the number of passes over the memory.
+   *
+   * @default {12 for bcrypt, 14 for scrypt, 2 for argon2id}
    */
   cost?: number;
+  /**
+   * The memory of Argon2id, in KiB. (That of scrypt is `128 * 2 ** cost * blockSize` bytes.)
+   *
+   * @default {19_456}
+   */
+  memory?: number;
+  /**
+   * Of scrypt, the times that the work is done; of Argon2id, the lanes that the memory is divided into.
+   *
+   * @default {1}
+   */
+  parallelism?: number;
+  /**
+   * Block size of scrypt, in units of 128 bytes.
+   *
+   * @default {8}
+   */
+  blockSize?: number;
 }
 
 /** Options of {@linkcode scryptPassword}. */
@@ -81,8 +103,42 @@ export interface CalibrateOptions {
   hash?: (password: string, options: { cost: number }) => unknown;
 }
 
+/** The parameters that an algorithm has, with their defaults and limits: what flags can be made of. */
+export function parametersOf(
+  algorithm: AlgorithmName,
+): { readonly [name in ParameterName]?: Parameter } {
+  return resolveAlgorithm("list parameters", { algorithm }).algorithm.parameters;
+}
+
 /**
- * Hashes a password with bcrypt, and gives the event loop a turn about every 100 ms.
+ * Throws unless a password can be hashed as it is: bcrypt sees 72 bytes and stops at a NUL, and
+ * Argon2id takes no empty password. What it throws tells nothing of the password but its length.
+ *
+ * @example Usage
+ * ```ts
+ * import { checkPassword } from "@burst/batcher/workload";
+ * import { assertThrows } from "@std/assert";
+ *
+ * checkPassword("correct horse");
+ * assertThrows(() => checkPassword("x".repeat(73)), RangeError);
+ * checkPassword("x".repeat(73), { algorithm: "scrypt" });
+ * ```
+ *
+ * @param password The password.
+ * @param options The algorithm.
+ * @throws {TypeError} If it is no string, or has half of a surrogate pair or, with bcrypt, a NUL in it.
+ * @throws {RangeError} If it is too long or too short.
+ */
+export function checkPassword(
+  password: string,
+  { algorithm = "bcrypt" }: Pick<HashOptions, "algorithm"> = {},
+): void {
+  resolveAlgorithm("check a password", { algorithm }).algorithm.check(password);
+}
+
+/**
+ * Hashes a password, by default with bcrypt, and gives the event loop a turn now and then: bcrypt
+ * about every 100 ms, scrypt all the time, Argon2id when it is done.
  *
  * bcrypt sees 72 bytes and stops at a NUL. A longer password, or one with a NUL, is refused and
  * never silently cut.
@@ -96,21 +152,30 @@ export interface CalibrateOptions {
  * assert(await verifyPassword("correct horse", hash));
  * ```
  *
+ * @example Argon2id
+ * ```ts
+ * import { hashPassword, verifyPassword } from "@burst/batcher/workload";
+ * import { assert } from "@std/assert";
+ *
+ * const hash = await hashPassword("correct horse", { algorithm: "argon2id", memory: 1024 });
+ * assert(hash.startsWith("$argon2id$v=19$m=1024,t=2,p=1$"));
+ * assert(await verifyPassword("correct horse", hash));
+ * ```
+ *
  * @param password The password.
  * @param options The options.
- * @returns The hash, with salt and cost: `$2b$12$…`, 60 characters.
- * @throws {TypeError} If the password is no string, or has a NUL or half of a surrogate pair in it.
- * @throws {RangeError} If it is longer than 72 bytes, or the cost is out of range.
+ * @returns The hash, with salt and parameters: of bcrypt `$2b$12$…`, 60 characters.
+ * @throws {TypeError} If the password cannot be hashed as it is: see {@linkcode checkPassword}.
+ * @throws {RangeError} If its length or a parameter is out of range.
  */
 export async function hashPassword(password: string, options: HashOptions = {}): Promise<string> {
-  const { cost = 12 } = options;
-  checkCost(cost);
-  checkPassword(password);
-  return await bcrypt.hash(password, cost);
+  const { algorithm, parameters } = resolveAlgorithm("hash a password", options);
+  algorithm.check(password);
+  return await algorithm.hash(password, parameters);
 }
 
 /**
- * Hashes a password with bcrypt, and blocks the thread meanwhile.
+ * Hashes a password with bcrypt or scrypt, and blocks the thread meanwhile.
  *
  * @example Usage
  * ```ts
@@ -122,20 +187,63 @@ export async function hashPassword(password: string, options: HashOptions = {}):
  *
  * @param password The password.
  * @param options The options.
- * @returns The hash, with salt and cost: `$2b$12$…`, 60 characters.
- * @throws {TypeError} If the password is no string, or has a NUL or half of a surrogate pair in it.
- * @throws {RangeError} If it is longer than 72 bytes, or the cost is out of range.
+ * @returns The hash, with salt and parameters.
+ * @throws {TypeError} If the password cannot be hashed as it is, or the algorithm has to wait.
+ * @throws {RangeError} If its length or a parameter is out of range.
  */
 export function hashPasswordSync(password: string, options: HashOptions = {}): string {
-  const { cost = 12 } = options;
-  checkCost(cost);
-  checkPassword(password);
-  return bcrypt.hashSync(password, cost);
+  const { algorithm, parameters } = resolveAlgorithm("hash a password", options);
+  algorithm.check(password);
+  if (algorithm.hashSync === undefined) {
+    throw new TypeError(`Cannot hash a password with ${algorithm.name} without waiting for it`);
+  }
+  return algorithm.hashSync(password, parameters);
 }
 
 /**
- * Hashes a password with scrypt, which makes memory a parameter too. It runs outside the thread of
- * the event loop.
+ * Hashes many passwords with bcrypt, several at once in WebAssembly, and blocks the thread meanwhile.
+ * That takes less than half the time of {@linkcode hashPasswordSync} for each.
+ *
+ * @example Usage
+ * ```ts
+ * import { hashPasswordsSync, verifyPassword } from "@burst/batcher/workload";
+ * import { assert } from "@std/assert";
+ *
+ * const [first, second] = hashPasswordsSync(["swordfish", "mellon"], { cost: 4 });
+ * assert(await verifyPassword("swordfish", first) && await verifyPassword("mellon", second));
+ * ```
+ *
+ * @param passwords The passwords.
+ * @param options The cost.
+ * @returns The hashes, in order.
+ * @throws {TypeError} If a password cannot be hashed as it is.
+ * @throws {RangeError} If the length of one or the cost is out of range.
+ * @throws {Error} If there is no WebAssembly.
+ */
+export function hashPasswordsSync(
+  passwords: readonly string[],
+  { cost = 12 }: Pick<HashOptions, "cost"> = {},
+): string[] {
+  resolveAlgorithm("hash passwords", { cost });
+  for (const password of passwords) checkPassword(password);
+  bcryptLanes ??= new BcryptLanes();
+  const hashes: string[] = [];
+  for (let from = 0; from < passwords.length; from += MAX_LANES) {
+    const group = passwords.slice(from, from + MAX_LANES);
+    const inputs = group.map((password) => ({
+      password,
+      salt: crypto.getRandomValues(new Uint8Array(16)),
+    }));
+    hashes.push(...bcryptLanes.hash(inputs, cost));
+  }
+  return hashes;
+}
+
+let bcryptLanes: BcryptLanes | undefined;
+
+/**
+ * Hashes a password with scrypt, with its parameters as scrypt calls them. It runs outside the thread
+ * of the event loop.
  *
  * @example Usage
  * ```ts
@@ -157,15 +265,13 @@ export async function scryptPassword(
   options: ScryptOptions = {},
 ): Promise<string> {
   const { N = 16_384, r = 8, p = 1 } = options;
-  const parameters = { N, r, p, maxmem: scryptMemory({ N, r, p }) };
-  checkPassword(password, { maxBytes: Infinity, nul: true });
-  const salt = randomBytes(16);
-  return formatScrypt({ N, r, p, salt, key: await scryptAsync(password, salt, 32, parameters) });
+  scryptMemory({ N, r, p });
+  const parameters = { cost: Math.log2(N), blockSize: r, parallelism: p };
+  return await hashPassword(password, { algorithm: "scrypt", ...parameters });
 }
 
 /**
- * Tells whether a hash of {@linkcode hashPassword} or {@linkcode scryptPassword} is that of this
- * password.
+ * Tells whether a hash, of any of the algorithms, is that of this password.
  *
  * @example Usage
  * ```ts
@@ -179,24 +285,11 @@ export async function scryptPassword(
  * @param password The password.
  * @param hash The hash.
  * @returns Whether they belong together. A password that could not have been hashed never does.
- * @throws {TypeError} If the hash is of neither kind.
+ * @throws {TypeError} If the hash is of none of them.
+ * @throws {RangeError} If it asks for more memory than can be had.
  */
-export async function verifyPassword(password: string, hash: string): Promise<boolean> {
-  if (/^\$2[aby]\$\d\d\$[./A-Za-z0-9]{53}$/.test(hash)) {
-    try {
-      checkPassword(password);
-    } catch {
-      return false;
-    }
-    return await bcrypt.compare(password, hash);
-  }
-  const scrypt = parseScrypt(hash);
-  if (scrypt === undefined) {
-    throw new TypeError("Cannot verify a password as the hash is neither one of bcrypt nor scrypt");
-  }
-  const { N, r, p, salt, key } = scrypt;
-  const parameters = { N, r, p, maxmem: scryptMemory({ N, r, p }) };
-  return timingSafeEqual(await scryptAsync(password, salt, key.length, parameters), key);
+export function verifyPassword(password: string, hash: string): Promise<boolean> {
+  return verify(password, hash);
 }
 
 /**
@@ -274,13 +367,4 @@ async function fastest(call: () => unknown, times: number): Promise<number> {
     best = Math.min(best, performance.now() - start);
   }
   return best;
-}
-
-function checkCost(cost: number): void {
-  if (Number.isInteger(cost) && cost >= MIN_COST && cost <= MAX_COST) return;
-  throw new RangeError(
-    `Cannot hash a password as 'cost' must be an integer from ${MIN_COST} to ${MAX_COST}: current value is ${
-      describe(cost)
-    }`,
-  );
 }

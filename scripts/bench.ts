@@ -5,7 +5,7 @@
  * deno run -A scripts/bench.ts
  * ```
  */
-import { HashWorkerError } from "../hash_pool.ts";
+import { WorkError, WorkerStartError } from "../pool.ts";
 import { compare, formatComparison, readEarlier } from "./bench/compare.ts";
 import { drawFigures, listFigures } from "./bench/figures/figures.ts";
 import { prepareOutputs, writeFigures, writeReport } from "./bench/page/files.ts";
@@ -40,7 +40,9 @@ export async function main(signal: AbortSignal, args = Deno.args): Promise<void>
     onProgress: (position) =>
       progress.bar(position.fraction, where(position, plan.repeat, performance.now() - start)),
   }).catch((error) => {
-    if (error instanceof HashWorkerError) throw new ScriptError(error.message);
+    if (error instanceof WorkerStartError || error instanceof WorkError) {
+      throw new ScriptError(error.message);
+    }
     throw database.explain(error);
   });
   const report = makeReport(environment, measured, plan);

@@ -9,7 +9,8 @@
  */
 import { jetstream } from "@nats-io/jetstream";
 import { UnknownOutcomeError } from "../batcher.ts";
-import { HashPool, HashWorkerError } from "../hash_pool.ts";
+import { HashPool } from "../hash_pool.ts";
+import { WorkerStartError } from "../pool.ts";
 import { PipelineError } from "../pipeline.ts";
 import { helpText, parseFlags } from "./cli/flags.ts";
 import { grouped } from "./cli/numbers.ts";
@@ -126,7 +127,7 @@ function explain(error: unknown, nats: Nats, database: Database): unknown {
   if (error instanceof PipelineError || error instanceof UnknownOutcomeError) {
     return explain(error.cause, nats, database);
   }
-  if (error instanceof HashWorkerError) return new ScriptError(error.message);
+  if (error instanceof WorkerStartError) return new ScriptError(error.message);
   const explained = database.explain(error);
   return explained instanceof ScriptError ? explained : nats.explain(error);
 }

@@ -28,22 +28,6 @@ const SCRIPTS_MAY_IMPORT = [
   "scripts",
 ];
 
-/** Imports that are still to go, from a file to a room: the list may only become shorter. */
-const EXCEPTIONS = [
-  "_internal/password/lane_job.ts -> _internal/pool",
-  "_internal/pool/hash_task.ts -> _internal/password",
-  "_internal/pool/hash_worker.ts -> _internal/password",
-  "_internal/pool/hash_worker.ts -> workload.ts",
-  "_internal/pool/options.ts -> _internal/password",
-  "_internal/pool/options.ts -> workload.ts",
-  "scripts/bench/modes.ts -> _internal/shared",
-  "scripts/bench/passwords.ts -> _internal/password",
-  "scripts/bench/pool_clock.ts -> _internal/pool",
-  "scripts/engines/engines.ts -> _internal/password",
-  "scripts/input/row.ts -> _internal/password",
-  "scripts/serve/credentials.ts -> _internal/password",
-];
-
 /** What a module imports, and what it starts as a worker or as a program of its own. */
 interface Imports {
   readonly files: readonly string[];
@@ -93,13 +77,13 @@ function mayImport(from: string, to: string): boolean {
 }
 
 Deno.test({
-  ...needing("Modules import what their place allows, and no exception is listed in vain"),
+  ...needing("Modules import only what their place allows"),
   async fn() {
     const found = [...await modules()].flatMap(([path, { files, started }]) =>
       [...files, ...started].map(placeOf).filter((place) => !mayImport(placeOf(path), place))
         .map((place) => `${path} -> ${place}`)
     );
-    assertEquals([...new Set(found)].sort(), EXCEPTIONS);
+    assertEquals([...new Set(found)], []);
   },
 });
 

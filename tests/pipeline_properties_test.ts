@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import * as fc from "fast-check";
 import type { Sink } from "../batcher.ts";
-import { HashPoolClosedError } from "../hash_pool.ts";
+import { PoolClosedError } from "../pool.ts";
 import { type ItemOutcome, PipelineError, runPipeline } from "../pipeline.ts";
 
 /** How a call of something that may fail goes. */
@@ -187,7 +187,7 @@ Deno.test("runPipeline() accounts for every item once and tells the truth, whate
             if (item.compute === "throw") throw new Error("poison");
             if (item.compute === "pool is dead") {
               mayFail = true;
-              throw new HashPoolClosedError("closed");
+              throw new PoolClosedError("closed");
             }
             return item.compute === "nothing" ? null : { id: item.id, key };
           },

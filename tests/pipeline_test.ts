@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { HashPoolClosedError, HashWorkerError } from "../hash_pool.ts";
+import { PoolClosedError, WorkError, WorkerStartError } from "../pool.ts";
 import { type ItemEnd, PipelineError, type PipelineOptions, runPipeline } from "../pipeline.ts";
 import { ControlledSend, isPending, rejection, settle } from "./_helpers.ts";
 
@@ -195,8 +195,8 @@ Deno.test("runPipeline() gives up saving when the grace period is over, without 
 Deno.test("runPipeline() stops when a pool is closed or cannot start a worker", async () => {
   for (
     const error of [
-      new HashPoolClosedError("closed"),
-      new HashWorkerError("no worker", { started: false }),
+      new PoolClosedError("closed"),
+      new WorkerStartError("no worker"),
     ]
   ) {
     const { saved, sink } = savingSink<number>();
@@ -217,7 +217,7 @@ Deno.test("runPipeline() stops when a pool is closed or cannot start a worker", 
 Deno.test("runPipeline() rejects the item alone whose worker has died", async () => {
   const { inserted, rejected } = await runPipeline(range(3), {
     compute(n) {
-      if (n === 1) throw new HashWorkerError("died", { started: true });
+      if (n === 1) throw new WorkError("died", { item: n, reason: "died" });
       return n;
     },
     sink: savingSink<number>().sink,

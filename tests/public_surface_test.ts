@@ -3,6 +3,7 @@ import * as batcher from "../batcher.ts";
 import * as burst from "../mod.ts";
 import * as hashPool from "../hash_pool.ts";
 import * as pipeline from "../pipeline.ts";
+import * as pool from "../pool.ts";
 import * as postgres from "../postgres.ts";
 import * as workload from "../workload.ts";
 
@@ -10,19 +11,23 @@ Deno.test("mod.ts exports these names and no others", () => {
   assertEquals(Object.keys(burst).sort(), [
     "AsyncBatcher",
     "FlushError",
-    "HashItemError",
     "HashPool",
-    "HashPoolClosedError",
-    "HashWorkerError",
     "OutcomeError",
     "PipelineError",
+    "PoolClosedError",
     "PostgresWriteError",
     "UnknownOutcomeError",
     "UnsentError",
+    "WorkError",
+    "WorkPool",
+    "WorkerStartError",
     "calibrate",
+    "checkPassword",
     "describeTable",
     "hashPassword",
     "hashPasswordSync",
+    "hashPasswordsSync",
+    "parametersOf",
     "postgresLookup",
     "postgresOptions",
     "postgresWriter",
@@ -34,7 +39,7 @@ Deno.test("mod.ts exports these names and no others", () => {
 });
 
 Deno.test("mod.ts exports what its modules do", () => {
-  const names = [batcher, hashPool, pipeline, postgres, workload].flatMap((module) =>
+  const names = [batcher, hashPool, pipeline, pool, postgres, workload].flatMap((module) =>
     Object.keys(module)
   )
     .sort();

@@ -3,7 +3,7 @@ import { headers } from "@nats-io/transport-node";
 import { writeJob } from "../scripts/queue/job.ts";
 import { JobKey } from "../scripts/queue/key.ts";
 import { nextTurn } from "../_internal/shared/event_loop.ts";
-import { HashWorkerError } from "../hash_pool.ts";
+import { WorkError, WorkerStartError } from "../pool.ts";
 import { PipelineError } from "../pipeline.ts";
 import type { Message } from "../scripts/queue/job_source.ts";
 import { type Totals, workOff, type WorkOptions } from "../scripts/queue/queue_worker.ts";
@@ -135,7 +135,9 @@ Deno.test("workOff() gives a job back a few times that threads have died of, and
     await workAtEmptyQueue({
       ...nothingLeft,
       consumer: consumerOf(messages),
-      pool: { hash: () => Promise.reject(new HashWorkerError("it died", { started: true })) },
+      pool: {
+        hash: () => Promise.reject(new WorkError("it died", { item: undefined, reason: "died" })),
+      },
       maxDeliveries: 3,
       sendDeadLetter: (_message, reason) => Promise.resolve(void reasons.push(reason)),
     });
@@ -151,7 +153,7 @@ Deno.test("workOff() gives everything back where no thread can be started", asyn
         ...nothingLeft,
         consumer: consumerOf(messages),
         prefetch: 10,
-        pool: { hash: () => Promise.reject(new HashWorkerError("no thread", { started: false })) },
+        pool: { hash: () => Promise.reject(new WorkerStartError("no thread")) },
       }),
     PipelineError,
     "no thread",

@@ -117,7 +117,7 @@ Deno.test("verifyPassword() refuses what is no hash, and does not show it", asyn
     const error = await assertRejects(() => verifyPassword("a", hash), TypeError);
     assertEquals(
       error.message,
-      "Cannot verify a password as the hash is neither one of bcrypt nor scrypt",
+      "Cannot verify a password as the hash is not one of bcrypt, scrypt or argon2id",
     );
   }
 });

@@ -1,22 +1,25 @@
 import { timingSafeEqual } from "node:crypto";
 import { parseBcrypt } from "./bcrypt_format.ts";
 import type { LaneInput } from "./bcrypt_lanes.ts";
-import type { HashSettings, Job } from "../pool/hash_protocol.ts";
 import { checkPassword } from "./password.ts";
 
-/** A job that can be done in a lane. */
-export interface LaneJob extends LaneInput, Job {
+/** A password to be hashed in a lane, or, where there is a hash, to be compared with it. */
+export interface LaneJob extends LaneInput {
+  readonly hash: string | undefined;
   readonly cost: number;
 }
 
-/** A job with its cost and salt; nothing if it is not for a lane, but for the workload. */
-export function laneJob(job: Job, settings: HashSettings): LaneJob | undefined {
+/** A password with its cost and salt; nothing if it is not for a lane, but for the workload. */
+export function laneJob(
+  job: Pick<LaneJob, "password" | "hash">,
+  cost: number | undefined,
+): LaneJob | undefined {
   if (job.hash !== undefined) {
     const hash = parseBcrypt(job.hash);
     return hash === undefined || !isUsable(job.password) ? undefined : { ...job, ...hash };
   }
-  if (settings.algorithm !== "bcrypt") return undefined;
-  return { ...job, cost: settings.cost, salt: crypto.getRandomValues(new Uint8Array(16)) };
+  if (cost === undefined) return undefined;
+  return { ...job, cost, salt: crypto.getRandomValues(new Uint8Array(16)) };
 }
 
 /** What the pool is told, once the password has this hash. */

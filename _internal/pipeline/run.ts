@@ -1,5 +1,5 @@
 import { AsyncBatcher, type Sink } from "../../batcher.ts";
-import { HashPoolClosedError, HashWorkerError } from "../../hash_pool.ts";
+import { PoolClosedError, WorkerStartError } from "../../pool.ts";
 import type { RowOutcome } from "../../postgres.ts";
 import { LONG_TURN, nextTurn } from "../shared/event_loop.ts";
 import type {
@@ -263,6 +263,5 @@ export class PipelineRun<T, Row> {
 }
 
 function isPoolDead(error: unknown): boolean {
-  return error instanceof HashPoolClosedError ||
-    error instanceof HashWorkerError && !error.started;
+  return error instanceof PoolClosedError || error instanceof WorkerStartError;
 }

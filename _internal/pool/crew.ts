@@ -1,52 +1,77 @@
-import { atEndOfTurn } from "../shared/event_loop.ts";
-import type { JobResult } from "./hash_protocol.ts";
-import type { HashRequest, HashTask } from "./hash_task.ts";
-import { HashWorkerError } from "./errors.ts";
-import { PoolWorker, type WorkerEvents, type WorkerSettings } from "./worker.ts";
-import { Entry, Queue } from "./queue.ts";
 import { AbortRegistry } from "../shared/abort_registry.ts";
+import { atEndOfTurn } from "../shared/event_loop.ts";
+import { PoolClosedError, WorkError, WorkerStartError, type WorkFailure } from "./errors.ts";
+import type { Answers, Failure } from "./protocol.ts";
+import { TaskQueue } from "./queue.ts";
+import type { Task } from "./task.ts";
+import { packThrown, tellThrown, unpackThrown } from "./thrown.ts";
+import { type Death, PoolWorker, type WorkerEvents, type WorkerSettings } from "./worker.ts";
 
 /**
- * Most work in one message to a worker, in rounds of bcrypt and for each of its lanes: as many hashes
- * of cost 8, or 16 times as many of cost 4, about 20 ms. A worker has up to two such groups in hand,
- * so that it has the next one while its answer travels, or while the thread of the pool is busy. With
- * that thread blocked for 15 ms in every 60, groups of one lost 20 % at cost 4, these 3 %, and larger
- * ones no less; and what is in a hand cannot go to a worker that gets free earlier.
+ * Most milliseconds of work in one message to a worker. A worker has up to two such groups in hand, so
+ * that it has the next one while its answer travels, or while the thread of the pool is busy. With that
+ * thread blocked for 15 ms in every 60, one hash of 1.3 ms in a message lost 20 %, groups of 20 ms 3 %.
  */
-const GROUP_ROUNDS = 2 ** 8;
+const GROUP_MS = 20;
 
-/**
- * Work above which a hash that nobody waits for any more is not carried through, in rounds: that of
- * cost 13, about 0.6 s. A new worker is there in a tenth of that. (One in lanes can be called off.)
- */
-const LONG_ROUNDS = 2 ** 13;
+/** Most tasks in one message. */
+const MAX_GROUP = 1024;
 
-/** How a task ends. */
-export interface Ending {
-  resolve(result: string | boolean): void;
-  reject(error: unknown): void;
+/** What is taken from a busy worker for an idle one must be worth so many milliseconds, a message. */
+const LEAST_MS = 2;
+
+/** Weight of the last answer in the measured time of a task. */
+const WEIGHT = 0.3;
+
+/** What `map()` reads ahead for each worker: so many milliseconds of work, within limits. */
+const AHEAD_MS = 100, LEAST_AHEAD = 4;
+
+/** Workers that may end one after the other without having begun anything they were given. */
+const MAX_BARREN = 3;
+
+/** When a task was computed, and with what result. */
+export interface Computed {
+  /** What came out. */
+  readonly result: unknown;
+  /** Number of the worker, from 0 in the order in which they were started. */
+  readonly worker: number;
+  /** When it was begun, in milliseconds by `performance.now()` of the pool's thread. */
+  readonly start: number;
+  /** When it was done, by the same clock. */
+  readonly end: number;
 }
 
 /** Leads the workers of a pool: a queue, and the rule by which they are given what is in it. */
-export class HashCrew implements WorkerEvents {
+export class Crew implements WorkerEvents {
   readonly #max: number;
   readonly #settings: WorkerSettings;
-  readonly #queue = new Queue<HashRequest, string | boolean>(Infinity);
-  readonly #abortRegistry = new AbortRegistry<HashTask>(
-    (task, reason) => this.withdraw(task, reason),
-  );
-  /** Those that have answered last come last. */
-  readonly #workers = new Set<PoolWorker>();
+  readonly #onComputed: ((computed: Computed) => void) | undefined;
+  readonly #queue = new TaskQueue();
+  readonly #signals = new AbortRegistry<Task>((task, reason) => this.withdraw(task, reason));
+  /** Those that have answered last come last. With their numbers. */
+  readonly #workers = new Map<PoolWorker, number>();
+  /** Threads that have not ended. */
+  readonly #ending = new Set<Promise<void>>();
   /** As many workers as can be started: fewer than asked for, once one could not be. */
   #limit: number;
+  #started = 0;
+  #barren = 0;
   #unsettled = 0;
-  #warned = false;
+  /** What a task takes, in milliseconds. */
+  #ms: number | undefined;
   #scheduled = false;
+  #balanceTimer: ReturnType<typeof setTimeout> | undefined;
+  #starting: PromiseWithResolvers<void> | undefined;
   #closing: PromiseWithResolvers<void> | undefined;
 
-  constructor(max: number, settings: WorkerSettings) {
+  constructor(
+    max: number,
+    settings: WorkerSettings,
+    onComputed?: (computed: Computed) => void,
+  ) {
     this.#max = this.#limit = max;
     this.#settings = settings;
+    this.#onComputed = onComputed;
   }
 
   get queued(): number {
@@ -61,30 +86,51 @@ export class HashCrew implements WorkerEvents {
     return this.#closing !== undefined;
   }
 
-  add(
-    { password, hash, rounds }: Pick<HashRequest, "password" | "hash" | "rounds">,
-    { resolve, reject }: Ending,
-    signal?: AbortSignal,
-  ): HashTask {
-    const request = { password, hash, rounds, settled: false, retried: false };
-    const task: HashTask = new Entry(request, Math.min(rounds, GROUP_ROUNDS), 0, resolve, reject);
+  /** Tasks that it takes to keep the workers busy while their results are made use of. */
+  get lookAhead(): number {
+    let each = this.#ms === undefined ? LEAST_AHEAD : Math.floor(AHEAD_MS / this.#ms);
+    for (const { atOnce } of this.#workers.keys()) {
+      if (atOnce !== Infinity) each = Math.max(each, 3 * atOnce);
+    }
+    return this.#max * Math.min(Math.max(LEAST_AHEAD, each), MAX_GROUP);
+  }
+
+  /** Resolves once a worker is ready. */
+  start(): Promise<void> {
+    if (this.closed) return Promise.reject(closedError());
+    for (const worker of this.#workers.keys()) if (worker.ready) return Promise.resolve();
+    if (this.#starting === undefined) {
+      this.#starting = Promise.withResolvers();
+      this.#keepAlive(true);
+      if (this.#workers.size === 0) this.#startOne();
+    }
+    return this.#starting.promise;
+  }
+
+  add(task: Task, signal?: AbortSignal): void {
+    if (this.closed) throw closedError();
     this.#queue.append(task);
-    if (signal !== undefined) this.#abortRegistry.watch(task, signal);
+    if (signal !== undefined) this.#signals.watch(task, signal);
     if (this.#unsettled++ === 0) this.#keepAlive(true);
-    if (!this.#scheduled) {
-      // What is added in one go is dealt out together: also what `map()` reads, an item for each
-      // result that its consumer takes. In messages of one, a hash of cost 4 took 2.6 times as long.
+    if (this.#scheduled) return;
+    // What is added in one go is dealt out together: also what `map()` reads, an item for each result
+    // that its consumer takes. In messages of one, a bcrypt hash of cost 4 took 2.6 times as long.
+    this.#scheduled = true;
+    atEndOfTurn(() => this.#dispatch());
+  }
+
+  /** Rejects a task, wherever it is. */
+  withdraw(task: Task, reason: unknown): void {
+    if (task.settled) return;
+    if (task.queued) this.#queue.remove(task);
+    const { worker } = task;
+    this.#reject(task, reason);
+    worker?.abandon(task);
+    // Others may be waiting for the room.
+    if (this.#queue.size > 0 && !this.#scheduled) {
       this.#scheduled = true;
       atEndOfTurn(() => this.#dispatch());
     }
-    return task;
-  }
-
-  /** Rejects a task that is not settled, wherever it is. */
-  withdraw(task: HashTask, reason: unknown): void {
-    if (task.queued) this.#queue.remove(task);
-    else this.#abandon(task);
-    this.#reject(task, reason);
   }
 
   /** Takes no more; once everything is settled, ends the workers. */
@@ -102,167 +148,258 @@ export class HashCrew implements WorkerEvents {
   }
 
   ready(): void {
+    this.#starting?.resolve();
+    this.#starting = undefined;
+    if (this.#unsettled === 0) this.#keepAlive(false);
     this.#dispatch();
   }
 
-  noLanes(_worker: PoolWorker, reason: string): void {
-    if (this.#warned) return;
-    this.#warned = true;
-    console.warn(
-      `Hashing with bcryptjs, which takes more than twice as long as the engine "lanes", as ${reason}`,
-    );
-  }
-
-  answered(worker: PoolWorker, results: readonly (readonly [number, JobResult])[]): void {
-    for (const [number, result] of results) {
-      const task = worker.take(number);
-      if (task === undefined || task.item.settled) continue;
-      if (typeof result !== "string" && typeof result !== "boolean") this.#reject(task, result);
+  answered(
+    worker: PoolWorker,
+    { results, failures, computed, ms, spans }: Answers,
+    tasks: readonly (Task | undefined)[],
+  ): void {
+    const number = this.#workers.get(worker);
+    const failed = failures.length === 0 ? undefined : new Map(failures);
+    for (const [i, task] of tasks.entries()) {
+      if (task === undefined || task.settled) continue;
+      task.worker = undefined;
+      const failure = failed?.get(i);
+      const span = spans?.[i];
+      if (failure !== undefined) this.#fail(task, failure);
       else {
-        task.resolve!(result);
+        if (span !== undefined) this.#tell(results[i], number ?? 0, span);
+        task.resolve(results[i]);
         this.#settled(task);
       }
     }
-    if (!this.#workers.delete(worker)) return;
-    this.#workers.add(worker);
+    if (computed > 0) this.#measure(ms / computed);
+    if (number === undefined || !this.#workers.delete(worker)) return;
+    this.#barren = 0;
+    this.#workers.set(worker, number);
     this.#dispatch();
   }
 
-  died(worker: PoolWorker, cause: unknown): void {
+  unsendable(task: Task, error: unknown): void {
+    const thrown = packThrown(error);
+    const why = `it cannot be sent to a worker, which threw ${tellThrown(thrown)}`;
+    this.#reject(task, workError(task, "task", why, error));
+  }
+
+  overran(worker: PoolWorker, call: readonly Task[]): void {
+    const { timeout } = this.#settings;
+    const [only] = call;
+    if (call.length === 1 && !only.settled) {
+      const why = `it took longer than ${timeout} ms`;
+      this.#reject(only, workError(only, "timeout", why, undefined));
+    } else for (const task of call) task.alone = true;
     this.#workers.delete(worker);
-    if (worker.ready) this.#bury(worker);
-    else {
-      this.#requeue([...worker.hand.values()]);
-      this.#notStarted(cause);
+    worker.end();
+    const { begun, rest } = worker.empty();
+    this.#requeue([...begun, ...rest]);
+    this.#dispatch();
+  }
+
+  died(worker: PoolWorker, death: Death): void {
+    this.#workers.delete(worker);
+    worker.end();
+    const { begun, rest } = worker.empty();
+    if (!worker.ready) this.#notStarted(death);
+    else if (begun.length === 0 && rest.length > 0 && ++this.#barren >= MAX_BARREN) {
+      this.#requeue(rest);
+      this.#notStarted(death);
+    } else {
+      // If it has begun more than one since its last answer, nobody knows which it died of.
+      const [only] = begun;
+      if (begun.length === 1 && !only.settled) {
+        this.#reject(only, workError(only, "died", death.why, death.cause));
+      } else for (const task of begun) task.alone = true;
+      this.#requeue([...begun, ...rest]);
     }
     this.#dispatch();
   }
 
-  #bury(worker: PoolWorker): void {
-    const [first, ...others] = worker.hand.values();
-    // The first is what it was working on, unless the answer was still on its way. Then the task that
-    // kills workers, if it was that, is among the others, and does not get a third chance.
-    const lost = [first, ...others.filter(({ item }) => item.retried)];
-    for (const task of lost) {
-      if (task === undefined || task.item.settled) continue;
-      const what = task.item.hash === undefined ? "hash" : "verify";
-      const message = `Cannot ${what} a password as its worker died`;
-      this.#reject(task, new HashWorkerError(message, { started: true }));
+  #fail(task: Task, { reason, thrown }: Failure): void {
+    if (reason === "again") {
+      task.alone = true;
+      return this.#requeue([task]);
     }
-    for (const { item } of others) item.retried = true;
-    this.#requeue(others);
+    const why = reason === "threw"
+      ? `its function threw ${tellThrown(thrown)}`
+      : `its result cannot be sent from the worker, which threw ${tellThrown(thrown)}`;
+    this.#reject(task, workError(task, reason, why, unpackThrown(thrown)));
+  }
+
+  #tell(result: unknown, worker: number, [start, end]: readonly [number, number]): void {
+    const { timeOrigin } = performance;
+    try {
+      this.#onComputed!({ result, worker, start: start - timeOrigin, end: end - timeOrigin });
+    } catch (error) {
+      // The user's, and not of this task.
+      queueMicrotask(() => {
+        throw error;
+      });
+    }
+  }
+
+  #measure(ms: number): void {
+    this.#ms = this.#ms === undefined ? ms : this.#ms + WEIGHT * (ms - this.#ms);
   }
 
   /** Deals out what is in the queue: first to the idle, then to those with room in their hand. */
   #dispatch(): void {
     this.#scheduled = false;
-    while (this.#queue.size > 0) {
-      const worker = this.#leastLoaded();
+    for (let first = this.#queue.first; first !== undefined; first = this.#queue.first) {
+      const worker = this.#leastLoaded(first.alone);
       if (worker === undefined || worker.load > 0) {
         const starting = this.#startMissing();
         // Nobody gets more in hand while it is not enough for the idle workers that are about to come.
-        if (worker === undefined || this.#queue.bytes <= starting * groupOf(worker)) return;
+        if (worker === undefined || this.#queue.size <= starting * this.#groupOf(worker)) break;
       }
-      const rivals = [...this.#workers].filter(({ load }) => load <= worker.load).length;
-      worker.give(this.#queue.take(Math.ceil(this.#queue.size / rivals), groupOf(worker)));
+      let rivals = 0;
+      for (const { ready, load } of this.#workers.keys()) {
+        if (!ready || load <= worker.load) rivals++;
+      }
+      const share = Math.ceil(this.#queue.size / rivals);
+      worker.give(this.#queue.take(Math.min(share, this.#groupOf(worker))));
     }
+    if (this.#unsettled > 0) this.#balance(LEAST_MS);
   }
 
   /** Among equals, the one that has not answered for the longest time will be free first. */
-  #leastLoaded(): PoolWorker | undefined {
+  #leastLoaded(idle: boolean): PoolWorker | undefined {
     let least: PoolWorker | undefined;
-    for (const worker of this.#workers) {
-      if (!worker.ready || worker.load > groupOf(worker)) continue;
+    for (const worker of this.#workers.keys()) {
+      const most = idle ? 0 : Math.min(this.#groupOf(worker), worker.room - 1);
+      if (!worker.ready || worker.exclusive || worker.load > most) continue;
       if (least === undefined || worker.load < least.load) least = worker;
     }
     return least;
   }
 
+  #groupOf({ atOnce, room }: PoolWorker): number {
+    const byTime = this.#ms === undefined ? 1 : Math.floor(GROUP_MS / this.#ms);
+    const least = atOnce === Infinity ? 1 : atOnce;
+    return Math.min(Math.max(byTime, least), MAX_GROUP, Math.max(1, room));
+  }
+
+  /**
+   * Has idle workers do what others have not begun, if it is worth so many milliseconds. What is not
+   * may be behind something that takes long: then it is done a little later.
+   */
+  #balance(least: number): void {
+    if (this.#queue.size > 0) return;
+    for (const idle of [...this.#workers.keys()]) {
+      if (!idle.ready || idle.load > 0) continue;
+      let busiest: PoolWorker | undefined;
+      for (const worker of this.#workers.keys()) {
+        if (worker.load > (busiest?.load ?? 1)) busiest = worker;
+      }
+      if (busiest === undefined) return;
+      const count = Math.floor(busiest.load / 2);
+      if (count * (this.#ms ?? Infinity) < least) {
+        this.#balanceTimer ??= setTimeout(() => {
+          this.#balanceTimer = undefined;
+          this.#balance(0);
+        }, GROUP_MS);
+        return;
+      }
+      const tasks = busiest.takeBackLast(count);
+      if (tasks.length === 0) return;
+      idle.give(tasks);
+    }
+  }
+
   /** Starts as many workers as there is work for, and tells how many are about to come. */
   #startMissing(): number {
     let starting = 0;
-    for (const worker of this.#workers) if (!worker.ready) starting++;
+    for (const worker of this.#workers.keys()) if (!worker.ready) starting++;
     for (; starting < this.#queue.size && this.#workers.size < this.#limit; starting++) {
-      try {
-        this.#workers.add(new PoolWorker(this.#settings, this));
-      } catch (error) {
-        this.#notStarted(error);
-        return starting;
-      }
+      if (!this.#startOne()) return starting;
     }
     return starting;
   }
 
+  #startOne(): boolean {
+    try {
+      const worker = new PoolWorker(this.#settings, this);
+      this.#workers.set(worker, this.#started++);
+      this.#ending.add(worker.ended);
+      worker.ended.then(() => this.#ending.delete(worker.ended));
+      return true;
+    } catch (cause) {
+      this.#notStarted({ why: tellThrown(packThrown(cause)), cause });
+      return false;
+    }
+  }
+
   /** Goes on with the others; if there is none, nobody waits for a worker that will not come. */
-  #notStarted(cause: unknown): void {
+  #notStarted({ why, cause }: Death): void {
     this.#limit = this.#workers.size;
     if (this.#limit > 0) return;
     this.#limit = this.#max;
-    const why = cause instanceof Error ? cause.message : String(cause);
-    const message = `Cannot hash or verify a password as no worker could be started: ${why}`;
-    this.#rejectAll(new HashWorkerError(message, { started: false, cause }));
-  }
-
-  /** Leaves a task that a worker has in hand. */
-  #abandon(task: HashTask): void {
-    for (const worker of this.#workers) {
-      if (!worker.hand.has(task.number)) continue;
-      const [first, ...others] = worker.hand.values();
-      if (task !== first || task.item.rounds < LONG_ROUNDS || this.#isInLane(task, worker)) {
-        return worker.skip(task);
-      }
-      this.#workers.delete(worker);
-      worker.end();
-      this.#requeue(others);
-      return void queueMicrotask(() => this.#dispatch());
-    }
-  }
-
-  #isInLane({ item: { hash } }: HashTask, { lanes }: PoolWorker): boolean {
-    const isBcrypt = hash?.startsWith("$2") ?? this.#settings.settings.algorithm === "bcrypt";
-    return isBcrypt && lanes > 1;
+    this.#barren = 0;
+    const message = `Cannot compute anything as no worker could be started: ${why}`;
+    const error = new WorkerStartError(message, { cause });
+    this.#rejectAll(error);
+    this.#starting?.reject(error);
+    this.#starting = undefined;
   }
 
   /** Puts tasks back to the head of the queue. */
-  #requeue(tasks: readonly HashTask[]): void {
-    if (tasks.length === 0) return;
-    for (const task of [...tasks, ...this.#queue.clear()]) {
-      if (!task.item.settled) this.#queue.append(task);
-    }
+  #requeue(tasks: readonly Task[]): void {
+    const unsettled = tasks.filter(({ settled }) => !settled);
+    if (unsettled.length > 0) this.#queue.prepend(unsettled);
   }
 
   #rejectAll(reason: unknown): void {
     const tasks = this.#queue.clear();
-    for (const worker of this.#workers) tasks.unshift(...worker.hand.values());
-    for (const task of tasks) if (!task.item.settled) this.#reject(task, reason);
+    for (const worker of this.#workers.keys()) {
+      const { begun, rest } = worker.empty();
+      tasks.unshift(...begun, ...rest);
+    }
+    for (const task of tasks) if (!task.settled) this.#reject(task, reason);
   }
 
-  #reject(task: HashTask, reason: unknown): void {
-    task.reject!(reason);
+  #reject(task: Task, reason: unknown): void {
+    task.reject(reason);
     this.#settled(task);
   }
 
-  #settled(task: HashTask): void {
-    this.#abortRegistry.forget(task);
-    task.item.settled = true;
-    task.item.password = "";
+  #settled(task: Task): void {
+    if (task.signal !== undefined) this.#signals.forget(task);
     if (--this.#unsettled > 0) return;
+    clearTimeout(this.#balanceTimer);
+    this.#balanceTimer = undefined;
     this.#limit = this.#max;
     this.#keepAlive(false);
     if (this.closed) this.#end();
   }
 
   #keepAlive(alive: boolean): void {
-    for (const worker of this.#workers) worker.keepAlive(alive);
+    for (const worker of this.#workers.keys()) worker.keepAlive(alive);
   }
 
-  #end(): void {
-    for (const worker of this.#workers) worker.end();
+  async #end(): Promise<void> {
+    for (const worker of this.#workers.keys()) worker.end();
     this.#workers.clear();
+    this.#starting?.reject(closedError());
+    this.#starting = undefined;
+    await Promise.all(this.#ending);
     this.#closing!.resolve();
   }
 }
 
-function groupOf({ lanes }: PoolWorker): number {
-  return GROUP_ROUNDS * lanes;
+function closedError(): PoolClosedError {
+  return new PoolClosedError("Cannot compute anything as the pool is closed");
+}
+
+function workError(
+  { item }: Task,
+  reason: WorkFailure,
+  why: string,
+  cause: unknown,
+): WorkError {
+  const options = cause === undefined ? {} : { cause };
+  return new WorkError(`Cannot compute an item as ${why}`, { item, reason, ...options });
 }

@@ -1,56 +1,96 @@
 /**
- * A password that was neither hashed nor verified, as the worker that had it has died, or none could
- * be started.
- *
- * @example Trying again
- * ```ts
- * import { HashPool, HashWorkerError } from "@burst/batcher/hash-pool";
- *
- * await using pool = new HashPool({ cost: 4 });
- * const hash = await pool.hash("correct horse").catch((error) => {
- *   if (error instanceof HashWorkerError && error.started) return pool.hash("correct horse");
- *   throw error;
- * });
- * console.log(hash);
- * ```
+ * Why an item has no result: its function threw, its task or its result cannot be sent to or from a
+ * worker, it took longer than its `timeout`, or its worker died of it.
  */
-export class HashWorkerError extends Error {
-  /**
-   * Whether the worker had started. If so, only the password that it was working on is lost, and the
-   * pool goes on with another worker. If not, no worker can be started.
-   */
-  readonly started: boolean;
+export type WorkFailure = "threw" | "task" | "result" | "timeout" | "died";
+
+/**
+ * An item that has no result, while the pool goes on with the others. `cause` is what was thrown, as
+ * far as it could be brought over from the worker.
+ *
+ * @example Why it failed
+ * ```ts
+ * import { WorkError, WorkPool } from "@burst/batcher/pool";
+ * import { assert, assertEquals } from "@std/assert";
+ *
+ * const source = "export default (n) => { if (n < 0) throw new RangeError('negative'); return n; }";
+ * await using pool = new WorkPool<{ default(n: number): number }>(
+ *   `data:text/javascript,${encodeURIComponent(source)}`,
+ * );
+ * const error = await pool.run(-1).catch((error) => error);
+ * assert(error instanceof WorkError);
+ * assertEquals([error.reason, error.item], ["threw", -1]);
+ * assert(error.cause instanceof RangeError);
+ * ```
+ *
+ * @typeParam T The type of the item.
+ */
+export class WorkError<T = unknown> extends Error {
+  readonly #item: T;
+  /** Why there is no result. */
+  readonly reason: WorkFailure;
 
   /**
-   * Constructs an error.
+   * Constructs an error that carries the item.
    *
    * @param message What could not be done, and why.
-   * @param options The cause, where there is one, and whether the worker had started.
+   * @param options The item, the reason, and what was thrown, if anything was.
    */
-  constructor(message: string, options: ErrorOptions & { started: boolean }) {
+  constructor(message: string, options: ErrorOptions & { item: T; reason: WorkFailure }) {
     super(message, options);
-    this.name = "HashWorkerError";
-    this.started = options.started;
+    this.name = "WorkError";
+    this.reason = options.reason;
+    this.#item = options.item;
+  }
+
+  /** The item. A log of the error does not show it, as there may be a secret in it. */
+  get item(): T {
+    return this.#item;
   }
 }
 
 /**
- * A password that was neither hashed nor verified, as the pool was closed before.
+ * Nothing can be computed, as no worker can be started: the module cannot be loaded, has no such
+ * export, or its `setup()` failed. `cause` is what was thrown.
+ *
+ * @example Before any item is read
+ * ```ts
+ * import { WorkerStartError, WorkPool } from "@burst/batcher/pool";
+ * import { assert } from "@std/assert";
+ *
+ * await using pool = new WorkPool("data:text/javascript,export const price = 1;");
+ * const error = await pool.start().catch((error) => error);
+ * assert(error instanceof WorkerStartError);
+ * ```
+ */
+export class WorkerStartError extends Error {
+  /**
+   * Constructs an error.
+   *
+   * @param message What could not be done, and why.
+   * @param options The cause.
+   */
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "WorkerStartError";
+  }
+}
+
+/**
+ * An item that was not computed, as the pool was closed before.
  *
  * @example Closing at once
  * ```ts
- * import { HashPool, HashPoolClosedError } from "@burst/batcher/hash-pool";
+ * import { PoolClosedError, WorkPool } from "@burst/batcher/pool";
+ * import { assert } from "@std/assert";
  *
- * const pool = new HashPool({ cost: 14 });
- * const answer = pool.hash("correct horse").catch((error) => {
- *   if (error instanceof HashPoolClosedError) return "Please try again later";
- *   throw error;
- * });
+ * const pool = new WorkPool("data:text/javascript,export default (n) => 2 * n;");
+ * const answer = pool.run(1).catch((error) => error);
  * await pool[Symbol.asyncDispose]();
- * console.log(await answer);
+ * assert(await answer instanceof PoolClosedError);
  * ```
  */
-export class HashPoolClosedError extends Error {
+export class PoolClosedError extends Error {
   /**
    * Constructs an error.
    *
@@ -58,48 +98,6 @@ export class HashPoolClosedError extends Error {
    */
   constructor(message: string) {
     super(message);
-    this.name = "HashPoolClosedError";
-  }
-}
-
-/**
- * An item whose password could not be hashed, which ended a `map()`.
- *
- * @example Which item it was
- * ```ts
- * import { HashItemError, HashPool } from "@burst/batcher/hash-pool";
- *
- * await using pool = new HashPool({ cost: 4 });
- * const users = [{ id: 1, password: "correct horse" }, { id: 2, password: "x".repeat(73) }];
- * try {
- *   for await (const { item, hash } of pool.map(users, (user) => user.password)) {
- *     console.log(item.id, hash);
- *   }
- * } catch (error) {
- *   if (!(error instanceof HashItemError)) throw error;
- *   console.error(error.item.id, error.cause);
- * }
- * ```
- *
- * @typeParam T The type of the item.
- */
-export class HashItemError<T = unknown> extends Error {
-  readonly #item: T;
-
-  /**
-   * Constructs an error that carries the item.
-   *
-   * @param item The item.
-   * @param options The cause: why its password could not be hashed.
-   */
-  constructor(item: T, options: { cause: unknown }) {
-    super("Cannot hash the password of an item", options);
-    this.name = "HashItemError";
-    this.#item = item;
-  }
-
-  /** The item. A log of the error does not show it, as there may be a password in it. */
-  get item(): T {
-    return this.#item;
+    this.name = "PoolClosedError";
   }
 }

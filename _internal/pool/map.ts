@@ -1,62 +1,73 @@
-import type { HashTask } from "./hash_task.ts";
-import { HashItemError, HashPoolClosedError, HashWorkerError } from "./errors.ts";
-import type { HashMapOptions } from "./options.ts";
+import { PoolClosedError, WorkError, WorkerStartError } from "./errors.ts";
+import type { MapOptions } from "./options.ts";
+import { Task } from "./task.ts";
+import { packThrown, tellThrown } from "./thrown.ts";
 
-/** An item, and the hash of its password. */
-export interface Hashed<T> {
+/** An item, and what was computed of it. */
+export interface Result<T, R> {
   /** The item. */
   readonly item: T;
-  /** The hash of its password. */
-  readonly hash: string;
+  /** Its result. */
+  readonly result: R;
 }
 
-/** What it takes to hash the passwords of a stream of items. */
-export interface HashMapping<T> extends HashMapOptions<T> {
+/** What it takes to compute a stream of items. */
+export interface Mapping<T, R> extends Omit<MapOptions<T, unknown>, "lookAhead"> {
   readonly items: Iterable<T> | AsyncIterable<T>;
-  readonly lookAhead: number;
-  /** Has the password of an item hashed; throws if it cannot be. */
-  readonly submit: (
-    item: T,
-    ending: { resolve: (hash: string) => void; reject: (error: unknown) => void },
-  ) => HashTask;
-  readonly withdraw: (task: HashTask, reason: unknown) => void;
+  /** Most items that are read ahead, as of now. */
+  readonly lookAhead: () => number;
+  /** Resolves once a worker is ready. */
+  readonly start: () => Promise<void>;
+  readonly submit: (task: Task) => void;
+  readonly withdraw: (task: Task, reason: unknown) => void;
 }
 
-type Result<T> = { readonly item: T } & ({ readonly hash: string } | { readonly error: unknown });
+type Outcome<T, R> = Result<T, R> | { readonly item: T; readonly error: unknown };
 
-/** Yields the items with the hashes of their passwords. */
-export async function* hashEach<T>(mapping: HashMapping<T>): AsyncGenerator<Hashed<T>> {
-  mapping.signal?.throwIfAborted();
-  const ahead = new LookAhead(mapping);
+/** Yields the items with their results. */
+export async function* mapItems<T, R>(mapping: Mapping<T, R>): AsyncGenerator<Result<T, R>, void> {
+  const { signal, onError } = mapping;
+  signal?.throwIfAborted();
+  await startOrAbort(mapping.start(), signal);
+  const ahead = new LookAhead<T, R>(mapping);
   try {
-    for (let result = await ahead.next(); result !== undefined; result = await ahead.next()) {
-      if ("hash" in result) yield result;
-      else if (endsAll(result.error)) throw result.error;
-      else if (mapping.onError === undefined) {
-        throw new HashItemError(result.item, { cause: result.error });
-      } else await mapping.onError(result.error, result.item);
+    for (let next = await ahead.next(); next !== undefined; next = await ahead.next()) {
+      if ("result" in next) yield next;
+      else if (onError === undefined || endsAll(next.error)) throw next.error;
+      else await onError(next.error as WorkError<T>, next.item);
     }
   } finally {
     await ahead.end();
   }
 }
 
-/** Whether the pool is at an end, rather than one password bad or one worker dead. */
+async function startOrAbort(start: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
+  if (signal === undefined) return await start;
+  const { promise, reject } = Promise.withResolvers<void>();
+  const onAbort = () => reject(signal.reason);
+  signal.addEventListener("abort", onAbort);
+  try {
+    await Promise.race([start, promise]);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
+}
+
+/** Whether the pool is at an end, rather than one item without a result. */
 function endsAll(error: unknown): boolean {
-  return error instanceof HashPoolClosedError ||
-    error instanceof HashWorkerError && !error.started;
+  return error instanceof PoolClosedError || error instanceof WorkerStartError;
 }
 
 /**
  * Takes items from their source ahead of the consumer, so that the workers have what to do while the
  * consumer is busy, but never more than `lookAhead` of them.
  */
-class LookAhead<T> {
-  readonly #mapping: HashMapping<T>;
+class LookAhead<T, R> {
+  readonly #mapping: Mapping<T, R>;
   readonly #iterator: Iterator<T> | AsyncIterator<T>;
   /** The results that are there, by their place: in the order of reading, or of being done. */
-  readonly #results = new Map<number, Result<T>>();
-  readonly #tasks = new Set<HashTask>();
+  readonly #results = new Map<number, Outcome<T, R>>();
+  readonly #tasks = new Set<Task>();
   #read = 0;
   #done = 0;
   #taken = 0;
@@ -66,7 +77,7 @@ class LookAhead<T> {
   #ended = false;
   #wake = Promise.withResolvers<void>();
 
-  constructor(mapping: HashMapping<T>) {
+  constructor(mapping: Mapping<T, R>) {
     this.#mapping = mapping;
     const { items, signal } = mapping;
     const { [Symbol.asyncIterator]: async } = items as AsyncIterable<T>;
@@ -76,7 +87,7 @@ class LookAhead<T> {
   }
 
   /** The next result, or nothing at the end. What failed in the source comes after all results. */
-  async next(): Promise<Result<T> | undefined> {
+  async next(): Promise<Outcome<T, R> | undefined> {
     for (;;) {
       this.#mapping.signal?.throwIfAborted();
       const result = this.#results.get(this.#taken);
@@ -112,7 +123,7 @@ class LookAhead<T> {
     try {
       while (
         !this.#ended && this.#sourceEnd === undefined &&
-        this.#read - this.#taken < this.#mapping.lookAhead
+        this.#read - this.#taken < this.#mapping.lookAhead()
       ) {
         const { done, value } = await this.#iterator.next();
         if (this.#ended) break;
@@ -132,26 +143,34 @@ class LookAhead<T> {
 
   #submit(item: T): void {
     const place = this.#read++;
-    const settle = (result: Result<T>) => {
-      this.#results.set(this.#mapping.ordered ? place : this.#done++, result);
+    const settle = (outcome: Outcome<T, R>) => {
+      this.#results.set(this.#mapping.ordered ? place : this.#done++, outcome);
       this.#wake.resolve();
     };
+    const { task: taskOf, transfer } = this.#mapping;
     try {
-      const task = this.#mapping.submit(item, {
-        resolve: (hash) => {
+      const value = taskOf === undefined ? item : taskOf(item);
+      const task = new Task(item, value, {
+        resolve: (result) => {
           this.#tasks.delete(task);
-          settle({ item, hash });
+          settle({ item, result: result as R });
         },
         reject: (error) => {
           this.#tasks.delete(task);
           settle({ item, error });
         },
-      });
+      }, transfer?.(value));
+      this.#mapping.submit(task);
       this.#tasks.add(task);
-    } catch (error) {
-      settle({ item, error });
+    } catch (cause) {
+      settle({ item, error: endsAll(cause) ? cause : taskError(item, cause) });
     }
   }
 
   #onAbort = () => this.#wake.resolve();
+}
+
+function taskError(item: unknown, cause: unknown): WorkError {
+  const why = `its task cannot be made, which threw ${tellThrown(packThrown(cause))}`;
+  return new WorkError(`Cannot compute an item as ${why}`, { item, reason: "task", cause });
 }

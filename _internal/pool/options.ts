@@ -1,12 +1,22 @@
-import type { ScryptOptions } from "../../workload.ts";
-import type { HashEngine, HashSettings } from "./hash_protocol.ts";
-import { scryptMemory } from "../password/scrypt_format.ts";
-import { assertFunction, assertPositiveInteger, describe } from "../shared/validate.ts";
+import { availableParallelism } from "node:os";
+import { Worker, type WorkerOptions } from "node:worker_threads";
+import {
+  assertFunction,
+  assertMilliseconds,
+  assertPositiveInteger,
+  describe,
+} from "../shared/validate.ts";
+import type { Computed } from "./crew.ts";
+import type { WorkError } from "./errors.ts";
+import type { WorkerSettings } from "./worker.ts";
 
-export type { HashEngine };
-
-/** Options of {@linkcode HashPool}. */
-export interface HashPoolOptions {
+/**
+ * Options of {@linkcode WorkPool}.
+ *
+ * @typeParam M The type of the module.
+ * @typeParam E The name of the export.
+ */
+export interface WorkPoolOptions<M extends object = object, E extends PropertyKey = "default"> {
   /**
    * Most workers at once. They are started when there is work for them.
    *
@@ -14,39 +24,71 @@ export interface HashPoolOptions {
    */
   workers?: number;
   /**
-   * What passwords are hashed with. Hashes of both kinds can be verified.
-   *
-   * @default {"bcrypt"}
+   * Most milliseconds for which one item may be computed, from its beginning. Then its worker is ended,
+   * even in the middle of a loop, and only this item fails. By default there is no limit.
    */
-  algorithm?: "bcrypt" | "scrypt";
+  timeout?: number;
+  /** What `setup()` is called with in each worker. It is copied. */
+  data?: DataOf<M>;
   /**
-   * The cost of bcrypt: the binary logarithm of the number of rounds, from 4 to 31.
+   * Name of the function that computes.
    *
-   * @default {12}
+   * @default {"default"}
    */
-  cost?: number;
+  export?: E & string;
   /**
-   * What hashes with bcrypt, and verifies its hashes: `"lanes"` is WebAssembly that hashes several
-   * passwords at once in each worker, `"bcryptjs"` one after the other. `"auto"` is lanes, or, with a
-   * warning on the console, bcryptjs where there is no WebAssembly or its self-test fails; `"lanes"`
-   * fails there.
+   * Most milliseconds until a worker is ready: the module loaded, and its `setup()` done.
    *
-   * @default {"auto"}
+   * @default {30_000}
    */
-  engine?: HashEngine;
-  /** The parameters of scrypt. Every worker needs the memory that they ask for. */
-  scrypt?: ScryptOptions;
+  startTimeout?: number;
   /**
-   * Makes a worker, for bundlers that have to see where its module is: one that imports this module,
-   * and does no more. It must have the given name.
+   * Most megabytes of the JavaScript heap of each worker. A worker that needs more is ended, and the
+   * item that it was at fails. What lies outside of the heap, such as the bytes of an `ArrayBuffer`,
+   * does not count; and Bun has no such limit.
    *
-   * @default {(url, name) => new Worker(url, { type: "module", name })}
+   * @default {2048}
    */
-  createWorker?: (url: string, name: string) => Worker;
+  maxHeap?: number;
+  /** Called for each result, before it is handed over. */
+  onComputed?: (computed: Computed) => void;
+  /**
+   * Makes a worker, for bundlers: of a program that imports this module and does no more, with the
+   * options given.
+   *
+   * @default {(url, options) => new Worker(url, options)}
+   */
+  createWorker?: (url: URL, options: WorkerOptions) => Worker;
 }
 
-/** Options of {@linkcode HashPool.map}. */
-export interface HashMapOptions<T> {
+/** What the `setup()` of a module takes. */
+export type DataOf<M> = M extends { setup(data: infer D): unknown } ? D : unknown;
+
+/**
+ * Options of {@linkcode WorkPool.run}.
+ */
+export interface RunOptions {
+  /** Rejects with its reason, at once. What is being computed is ended, unless it is done soon. */
+  signal?: AbortSignal;
+  /** What of the task is moved instead of copied: buffers and ports that nobody needs here. */
+  transfer?: readonly Transferable[];
+}
+
+/**
+ * Options of {@linkcode WorkPool.map}.
+ *
+ * @typeParam T The type of the items.
+ * @typeParam A What the function takes.
+ */
+export interface MapOptions<T, A = unknown> {
+  /**
+   * What of an item is computed; what it throws is an error of the item.
+   *
+   * @default {(item) => item}
+   */
+  task?: (item: T) => A;
+  /** What of a task is moved instead of copied. */
+  transfer?: (task: A) => readonly Transferable[];
   /**
    * Whether results come in the order of the items, or as they are done.
    *
@@ -56,71 +98,66 @@ export interface HashMapOptions<T> {
   /**
    * Most items that have been taken from the source and whose results have not been asked for.
    *
-   * @default {64 * workers}
+   * @default {as many as take the workers 100 ms, from 4 to 1024 for each of them}
    */
   lookAhead?: number;
   /** Ends it with the signal's reason. */
   signal?: AbortSignal;
   /**
-   * Called, and awaited, instead of a result where the password of an item could not be hashed. What
-   * it throws ends the iteration; without it, the first such item does.
+   * Called, and awaited, instead of a result where an item has none. What it throws ends the
+   * iteration; without it, the first such item does.
    */
-  onError?: (error: unknown, item: T) => unknown;
+  onError?: (error: WorkError<T>, item: T) => unknown;
 }
 
-const ENGINES: readonly HashEngine[] = ["auto", "lanes", "bcryptjs"];
-
 /** The options of a pool with their defaults. */
-export interface ResolvedPoolOptions {
+export interface ResolvedPoolOptions extends WorkerSettings {
   readonly workers: number;
-  readonly settings: HashSettings;
-  readonly engine: HashEngine;
-  readonly createWorker: (url: string, name: string) => Worker;
+  readonly onComputed: ((computed: Computed) => void) | undefined;
 }
 
 /** Fills in the defaults, and checks. */
-export function resolvePoolOptions(options: HashPoolOptions): ResolvedPoolOptions {
+export function resolvePoolOptions(
+  module: string | URL,
+  options: WorkPoolOptions,
+): ResolvedPoolOptions {
   const {
-    workers = navigator.hardwareConcurrency,
-    engine = "auto",
-    createWorker = (url: string, name: string) => new Worker(url, { type: "module", name }),
+    workers = availableCores(),
+    timeout,
+    data,
+    export: name = "default",
+    startTimeout = 30_000,
+    maxHeap = 2048,
+    onComputed,
+    createWorker = (url, options) => new Worker(url, options),
   } = options;
-  assertPositiveInteger("create a hash pool", "workers", workers);
-  assertFunction("create a hash pool", "createWorker", createWorker);
-  if (!ENGINES.includes(engine)) {
+  const intent = "create a pool";
+  assertPositiveInteger(intent, "workers", workers);
+  if (timeout !== undefined) assertMilliseconds(intent, "timeout", timeout, 1);
+  assertMilliseconds(intent, "startTimeout", startTimeout, 1);
+  assertPositiveInteger(intent, "maxHeap", maxHeap);
+  if (onComputed !== undefined) assertFunction(intent, "onComputed", onComputed);
+  assertFunction(intent, "createWorker", createWorker);
+  if (typeof name !== "string") {
     throw new TypeError(
-      `Cannot create a hash pool as 'engine' must be "auto", "lanes" or "bcryptjs": current value is ${
-        describe(engine)
-      }`,
+      `Cannot ${intent} as 'export' must be a string: current value is ${describe(name)}`,
     );
   }
-  return { workers, engine, createWorker, settings: resolveSettings(options) };
+  const thread = { module: href(module), export: name, data, spans: onComputed !== undefined };
+  return { workers, timeout, startTimeout, maxHeap, thread, onComputed, createWorker };
 }
 
-function resolveSettings(
-  { algorithm = "bcrypt", cost = 12, scrypt }: HashPoolOptions,
-): HashSettings {
-  if (algorithm === "scrypt") {
-    const { N = 16_384, r = 8, p = 1 } = scrypt ?? {};
-    scryptMemory({ N, r, p });
-    return { algorithm, N, r, p };
+function href(module: unknown): string {
+  if (module instanceof URL || typeof module === "string" && URL.canParse(module)) {
+    return String(module);
   }
-  if (algorithm !== "bcrypt") {
-    throw new TypeError(
-      `Cannot create a hash pool as 'algorithm' must be "bcrypt" or "scrypt": current value is ${
-        describe(algorithm)
-      }`,
-    );
-  }
-  if (scrypt !== undefined) {
-    throw new TypeError(`Cannot create a hash pool as 'scrypt' needs the algorithm "scrypt"`);
-  }
-  if (!(Number.isInteger(cost) && cost >= 4 && cost <= 31)) {
-    throw new RangeError(
-      `Cannot create a hash pool as 'cost' must be an integer from 4 to 31: current value is ${
-        describe(cost)
-      }`,
-    );
-  }
-  return { algorithm, cost };
+  throw new TypeError(
+    `Cannot create a pool as 'module' must be an absolute URL, such as new URL("./work.ts", import.meta.url): current value is ${
+      typeof module === "string" ? JSON.stringify(module) : describe(module)
+    }`,
+  );
+}
+
+function availableCores(): number {
+  return globalThis.navigator?.hardwareConcurrency ?? availableParallelism();
 }

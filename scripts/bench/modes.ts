@@ -1,6 +1,6 @@
 import { AsyncBatcher } from "../../batcher.ts";
 import type { PostgresWriter } from "../../postgres.ts";
-import { atEndOfTurn, nextTurn } from "../../_internal/shared/event_loop.ts";
+import { turn, turns } from "./turns.ts";
 
 /** A row of the table that the benchmark fills. */
 export interface Saved {
@@ -59,7 +59,7 @@ export const MODES: readonly Mode[] = [
       for (let id = 0; id < count; id++) {
         hash(id);
         // Just so that Ctrl-C is heard.
-        await new Promise<void>((resolve) => void atEndOfTurn(resolve));
+        await turn();
       }
     },
   },
@@ -109,7 +109,7 @@ export const MODES: readonly Mode[] = [
         const save = insert({ id, hash: hash(id) });
         save.catch(() => broken = true);
         saves.push(save);
-        await nextTurn();
+        await turns();
       }
       await Promise.all(saves);
     },

@@ -1,5 +1,4 @@
-import { checkPassword } from "../../_internal/password/password.ts";
-import { randomPassword } from "../../workload.ts";
+import { checkPassword, randomPassword } from "../../workload.ts";
 import { whyUnreadable } from "../cli/files.ts";
 import { ScriptError } from "../cli/run.ts";
 

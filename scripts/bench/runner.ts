@@ -143,7 +143,7 @@ export async function measure(
         workers,
         cost,
         engine,
-        createWorker: poolClock.createWorker,
+        onComputed: poolClock.onComputed,
       });
       if (modes.some(({ onPool }) => onPool)) await warmUpPool(pool, cost);
       for (let round = 1; round <= repeat; round++) {

@@ -1,4 +1,4 @@
-import { checkPassword } from "../../_internal/password/password.ts";
+import { checkPassword } from "../../workload.ts";
 import { digitsOf } from "./exact_json.ts";
 import { isNullMarker } from "./suspicion.ts";
 import type { SourceRow } from "./source.ts";

@@ -1,5 +1,5 @@
 import { type BatchReport, UnknownOutcomeError } from "../../batcher.ts";
-import { HashWorkerError } from "../../hash_pool.ts";
+import { WorkerStartError } from "../../pool.ts";
 import { type ComputeContext, type PipelineOptions, runPipeline } from "../../pipeline.ts";
 import { settled } from "../cli/account.ts";
 import { ScriptError } from "../cli/run.ts";
@@ -132,7 +132,7 @@ function explain(error: unknown, database: Database | undefined): unknown {
     const why = explain(error.cause, database);
     return why instanceof ScriptError ? why : new ScriptError(error.message);
   }
-  if (error instanceof HashWorkerError) return new ScriptError(inOneLine(error.message));
+  if (error instanceof WorkerStartError) return new ScriptError(inOneLine(error.message));
   return database === undefined ? error : database.explain(error);
 }
 

@@ -1,4 +1,5 @@
-import { type HashPool, HashWorkerError } from "../../hash_pool.ts";
+import type { HashPool } from "../../hash_pool.ts";
+import { WorkError } from "../../pool.ts";
 import { type ItemEnd, type PipelineOptions, runPipeline } from "../../pipeline.ts";
 import type { Row } from "../../postgres.ts";
 import { makeRow, rejectionReason, type Target } from "../table/table.ts";
@@ -86,7 +87,7 @@ export async function workOff(options: WorkOptions, totals: Totals): Promise<voi
         message.ack();
         return "skipped";
       case "rejected": {
-        const mayBeTriedAgain = error instanceof HashWorkerError &&
+        const mayBeTriedAgain = error instanceof WorkError &&
           message.info.deliveryCount < Math.min(MAX_THREADS, maxDeliveries);
         if (mayBeTriedAgain) {
           message.nak(AFTER_DEATH);

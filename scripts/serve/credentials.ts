@@ -1,4 +1,4 @@
-import { checkPassword } from "../../_internal/password/password.ts";
+import { checkPassword } from "../../workload.ts";
 import type { Asked } from "./http_server.ts";
 
 /** What a client sends to sign up or to log in. */

@@ -1,4 +1,5 @@
-import { type HashPool, HashPoolClosedError, HashWorkerError } from "../../hash_pool.ts";
+import type { HashPool } from "../../hash_pool.ts";
+import { PoolClosedError, WorkError, WorkerStartError } from "../../pool.ts";
 import { randomPassword } from "../../workload.ts";
 import { UnknownOutcomeError } from "../../batcher.ts";
 import { PostgresWriteError } from "../../postgres.ts";
@@ -177,8 +178,8 @@ export class Service {
     if (error instanceof Refusal) return refused(error.status, error.message, error);
     // Nobody reads it.
     if (signal.aborted) return refused(499, "The client has disconnected", { close: true });
-    if (error instanceof HashPoolClosedError) return this.#later("The service is shutting down");
-    if (error instanceof HashWorkerError) {
+    if (error instanceof PoolClosedError) return this.#later("The service is shutting down");
+    if (error instanceof WorkError || error instanceof WorkerStartError) {
       this.#parts.log(`A password could not be hashed: ${error.message}`);
       return this.#later("The password could not be hashed: try again");
     }

@@ -1,12 +1,12 @@
 import { assert, assertEquals } from "@std/assert";
 import * as fc from "fast-check";
-import { HashPool } from "../hash_pool.ts";
 import { settle } from "./_helpers.ts";
-import { FakeWorkers } from "./fixtures/hash_pool_fake_worker.ts";
+import { fakePool } from "./_pool.ts";
+import { FakeWorkers } from "./fixtures/pool_fake_worker.ts";
 
 type Step =
-  | { do: "hash" | "verify"; times: number; signal: number }
-  | { do: "answer"; worker: number; times: number }
+  | { do: "run"; times: number; signal: number }
+  | { do: "answer" | "begin"; worker: number; times: number }
   | { do: "fail" | "end"; worker: number }
   | { do: "abort"; signal: number }
   | { do: "turn" | "close" | "dispose" };
@@ -18,12 +18,13 @@ const steps: fc.Arbitrary<Step[]> = fc.array(
     {
       weight: 6,
       arbitrary: fc.record({
-        do: fc.constantFrom("hash" as const, "verify" as const),
+        do: fc.constant("run" as const),
         times,
         signal,
       }),
     },
     { weight: 6, arbitrary: fc.record({ do: fc.constant("answer" as const), worker, times }) },
+    { weight: 2, arbitrary: fc.record({ do: fc.constant("begin" as const), worker, times }) },
     { weight: 4, arbitrary: fc.record({ do: fc.constant("turn" as const) }) },
     {
       weight: 1,
@@ -38,28 +39,31 @@ const steps: fc.Arbitrary<Step[]> = fc.array(
   { maxLength: 40 },
 );
 
-Deno.test("HashPool settles every promise exactly once, whatever is called and whatever workers do", async () => {
+Deno.test("WorkPool settles every promise exactly once, whatever is called and whatever workers do", async () => {
   await fc.assert(
     fc.asyncProperty(
       steps,
       fc.integer({ min: 1, max: 3 }),
-      fc.constantFrom(4, 7, 8, 13),
+      fc.constantFrom(0.01, 1, 5, 100),
       fc.array(fc.constantFrom("starts", "starts", "throws", "fails"), {
         minLength: 1,
         maxLength: 6,
       }),
-      async (steps, size, cost, starts) => {
+      async (steps, size, ms, starts) => {
         let made = 0;
         const workers = new FakeWorkers((worker) => {
+          worker.ms = ms;
           if (starts[made++ % starts.length] === "fails") worker.fail();
-          else worker.say({ type: "ready" });
+          else worker.sayReady();
         });
-        const createWorker = () => {
-          if (starts[made % starts.length] !== "throws") return workers.create();
-          made++;
-          throw new Error("No more threads");
-        };
-        const pool = new HashPool({ workers: size, cost, createWorker });
+        const { pool } = fakePool({
+          workers: size,
+          createWorker: (url, options) => {
+            if (starts[made % starts.length] !== "throws") return workers.create(url, options);
+            made++;
+            throw new Error("No more threads");
+          },
+        });
         const controllers = Array.from({ length: 4 }, () => new AbortController());
         const settled: string[][] = [];
 
@@ -75,24 +79,24 @@ Deno.test("HashPool settles every promise exactly once, whatever is called and w
           if ("times" in step && "signal" in step) {
             const { signal } = controllers[step.signal];
             for (let i = 0; i < step.times; i++) {
-              const password = String(settled.length);
-              if (step.do === "hash") note(pool.hash(password, { signal }), `hash of ${password}`);
-              else note(pool.verify(password, `hash of ${password}`, { signal }), true);
+              const task = String(settled.length);
+              note(pool.run(task, { signal }), `result of ${task}`);
             }
           } else if (step.do === "turn") await settle();
           else if (step.do === "abort") controllers[step.signal].abort();
           else if (step.do === "close") note(pool.close(), undefined);
           else if (step.do === "dispose") note(pool[Symbol.asyncDispose](), undefined);
           else if ("worker" in step) {
-            const worker = workers.alive[step.worker % workers.alive.length];
+            const worker = workers.living[step.worker % workers.living.length];
             if (step.do === "answer") worker?.answer(step.times);
+            else if (step.do === "begin") worker?.begin(step.times);
             else if (step.do === "fail") worker?.fail();
             else worker?.terminate();
           }
-          for (const { jobs } of workers.alive) {
-            assert(jobs.length <= 512, `${jobs.length} in hand`);
+          for (const { tasks } of workers.living) {
+            assert(tasks.length <= 4096, `${tasks.length} in hand`);
           }
-          assert(workers.alive.length <= size, `${workers.alive.length} workers`);
+          assert(workers.living.length <= size, `${workers.living.length} workers`);
         }
         note(pool.close(), undefined);
         await workers.drain(pool);
@@ -102,7 +106,7 @@ Deno.test("HashPool settles every promise exactly once, whatever is called and w
           assertEquals(ends.length, 1);
           assert(ends[0] !== "wrong");
         }
-        assertEquals([pool.size, pool.inFlight, workers.alive.length], [0, 0, 0]);
+        assertEquals([pool.size, pool.inFlight, workers.living.length], [0, 0, 0]);
       },
     ),
     { numRuns: 200 },

@@ -1,0 +1,272 @@
+import process from "node:process";
+import { type MessagePort, parentPort, workerData } from "node:worker_threads";
+import { Board, commonTime } from "./board.ts";
+import type { Failure, FromThread, ThreadData, ToThread } from "./protocol.ts";
+import { packThrown, tellThrown } from "./thrown.ts";
+import { type LoadedWork, loadWork, UnusableWork } from "./work_module.ts";
+
+/** Where this module is: a thread is started with it. Importing it loads it with the pool. */
+export const THREAD = import.meta.url;
+
+/** Most milliseconds that a result waits for others to be answered with. */
+const COMPANY = 5;
+
+/**
+ * Computes for a pool. A task in its turn is claimed, computed, and answered together with its
+ * neighbours; what the pool has taken back meanwhile is passed over.
+ */
+class PoolThread {
+  readonly #port: MessagePort;
+  readonly #work: LoadedWork;
+  readonly #board: Board;
+  readonly #spans: boolean;
+  #waiting: unknown[] = [];
+  /** Position of the first of those that wait. */
+  #position = 0;
+  #answers = new AnswerBuffer();
+  /** Of the tasks at hand, those which were claimed, and their kind. */
+  readonly #claimed: number[] = [];
+  #kind: unknown;
+  #working = false;
+  /** Whether the function has been called, and has not returned: what is awaited does not count. */
+  #computing = false;
+  #ended = false;
+
+  constructor(port: MessagePort, work: LoadedWork, { board, spans }: ThreadData) {
+    this.#port = port;
+    this.#work = work;
+    this.#board = new Board(board);
+    this.#spans = spans;
+  }
+
+  readonly hear = (message: ToThread): void => {
+    // A thread that computes hears nothing, unless the runtime has broken it off.
+    if (this.#computing) return post(this.#port, { type: "brokenOff" });
+    if (message.type === "ping") return;
+    if (message.type === "end") this.#ended = true;
+    else this.#waiting = this.#waiting.concat(message.tasks);
+    if (!this.#working) this.#workOn();
+  };
+
+  async #workOn(): Promise<void> {
+    this.#working = true;
+    // Deno hears nothing more if what is called from its event listener is broken off.
+    await undefined;
+    let since = performance.now();
+    while (this.#waiting.length > 0) {
+      const tasks = this.#waiting;
+      this.#waiting = [];
+      for (let next = 0; next < tasks.length;) {
+        const first = next;
+        const before = this.#kind;
+        next = this.#claim(tasks, first);
+        // Nobody waits for what is of another kind, and may take long.
+        if (this.#kind !== before && this.#answers.results.length > 0) await this.#answer();
+        const computing = this.#compute(tasks, first, next);
+        if (computing !== undefined) await computing;
+        tasks.fill(undefined, first, next);
+        this.#position = this.#position + (next - first) | 0;
+        if (performance.now() - since < COMPANY && next < tasks.length) continue;
+        await this.#answer();
+        since = performance.now();
+      }
+    }
+    this.#working = false;
+    if (!this.#ended) return;
+    try {
+      await this.#work.teardown?.();
+    } finally {
+      this.#port.close();
+      process.exit();
+    }
+  }
+
+  /** Claims as many tasks as are computed at once, and returns where they end. */
+  #claim(tasks: readonly unknown[], first: number): number {
+    const { atOnce } = this.#work;
+    const claimed = this.#claimed;
+    claimed.length = 0;
+    let next = first;
+    for (; next < tasks.length && claimed.length < atOnce; next++) {
+      const kind = this.#kindOf(tasks[next]);
+      if (claimed.length > 0 && kind !== this.#kind) break;
+      this.#kind = kind;
+      if (this.#board.claim(this.#position + (next - first))) claimed.push(next);
+    }
+    return next;
+  }
+
+  /** A task whose kind cannot be told is computed by itself. */
+  #kindOf(task: unknown): unknown {
+    const { kindOf } = this.#work;
+    if (kindOf === undefined) return undefined;
+    try {
+      return kindOf(task);
+    } catch {
+      return {};
+    }
+  }
+
+  #compute(tasks: readonly unknown[], first: number, next: number): Promise<void> | undefined {
+    const answers = this.#answers;
+    const claimed = this.#claimed, { results } = answers;
+    const offset = results.length - first;
+    for (let i = first; i < next; i++) results.push(undefined);
+    if (claimed.length === 0) return undefined;
+    const start = commonTime();
+    this.#board.begin({
+      position: this.#position + (claimed[0] - first),
+      size: next - claimed[0],
+      since: start,
+    });
+    const finish = (outcome: { values: readonly unknown[] } | { failure: Failure }) => {
+      this.#board.end();
+      const end = commonTime();
+      answers.ms += end - start;
+      answers.computed += claimed.length;
+      const each = (end - start) / claimed.length;
+      for (const [i, at] of claimed.entries()) {
+        const index = at + offset;
+        if (this.#spans) answers.spans[index] = [start + i * each, start + (i + 1) * each];
+        if ("failure" in outcome) answers.fail(index, outcome.failure);
+        else this.#keep(index, outcome.values[i]);
+      }
+    };
+    const fail = (error: unknown) => {
+      const reason = claimed.length > 1 ? "again" : "threw";
+      finish({ failure: { reason, thrown: packThrown(error) } });
+    };
+    try {
+      this.#computing = true;
+      const values = this.#work.compute(claimed.map((at) => tasks[at]));
+      this.#computing = false;
+      if (!(values instanceof Promise)) return void finish({ values });
+      return values.then((values) => finish({ values }), fail);
+    } catch (error) {
+      this.#computing = false;
+      return void fail(error);
+    }
+  }
+
+  #keep(index: number, value: unknown): void {
+    const answers = this.#answers;
+    try {
+      if (this.#work.isMany && value instanceof Error) throw value;
+      const transfer = this.#work.transfer?.(value);
+      if (transfer !== undefined) answers.transfers[index] = [...transfer];
+      answers.results[index] = value;
+    } catch (error) {
+      answers.fail(index, { reason: "threw", thrown: packThrown(error) });
+    }
+  }
+
+  /**
+   * Tells what has been computed. What it computed may have left an error that nobody caught, such as
+   * a rejected promise. That comes to light in the next turn of the event loop, and must be known
+   * before the answer is on its way.
+   */
+  async #answer(): Promise<void> {
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    const answers = this.#answers;
+    this.#answers = new AnswerBuffer();
+    answers.post(this.#port, this.#spans);
+  }
+}
+
+/** What has been computed and not yet answered. */
+class AnswerBuffer {
+  readonly results: unknown[] = [];
+  readonly failures: [number, Failure][] = [];
+  readonly transfers: (Transferable[] | undefined)[] = [];
+  readonly spans: ([number, number] | undefined)[] = [];
+  computed = 0;
+  ms = 0;
+
+  fail(index: number, failure: Failure): void {
+    this.failures.push([index, failure]);
+  }
+
+  post(port: MessagePort, withSpans: boolean): void {
+    const { results, failures, computed, ms } = this;
+    const spans = withSpans ? this.spans : undefined;
+    try {
+      const answers = { type: "answers", results, failures, computed, ms, spans } as const;
+      post(port, answers, this.transfers.flatMap((list) => list ?? []));
+    } catch {
+      this.#postEach(port, withSpans);
+    }
+  }
+
+  /** One of the results cannot be cloned: the others can be. */
+  #postEach(port: MessagePort, withSpans: boolean): void {
+    const failures = new Map(this.failures);
+    const part = { type: "answers", computed: 1, ms: this.ms / this.computed } as const;
+    for (const [index, result] of this.results.entries()) {
+      const failure = failures.get(index);
+      const spans = withSpans ? [this.spans[index]] : undefined;
+      const failed = (failure: Failure) =>
+        post(port, { ...part, spans, results: [undefined], failures: [[0, failure]] });
+      if (failure !== undefined) {
+        failed(failure);
+        continue;
+      }
+      try {
+        const answers = { ...part, spans, results: [result], failures: [] };
+        post(port, answers, this.transfers[index]);
+      } catch (error) {
+        failed({ reason: "result", thrown: packThrown(error) });
+      }
+    }
+  }
+}
+
+function post(
+  port: MessagePort,
+  message: FromThread,
+  transfer: readonly Transferable[] = [],
+): void {
+  port.postMessage(message, transfer as never);
+}
+
+async function serve(port: MessagePort, data: ThreadData): Promise<void> {
+  // What is computed may be anything; it comes to the pool as an error of the task at hand.
+  for (const event of ["unhandledRejection", "uncaughtException"]) {
+    process.on(event, (error: unknown) => {
+      post(port, { type: "stray", thrown: packThrown(error) });
+    });
+  }
+  letItselfBeEnded();
+  try {
+    const work = await loadWork(data);
+    const thread = new PoolThread(port, work, data);
+    port.on("message", thread.hear);
+    const teardown = work.teardown !== undefined;
+    post(port, { type: "ready", atOnce: work.atOnce, teardown });
+  } catch (error) {
+    const why = error instanceof UnusableWork ? error.message : undefined;
+    const thrown = why === undefined ? packThrown(error) : undefined;
+    post(port, {
+      type: "unusable",
+      why: why ?? `the module or its setup() threw ${tellThrown(thrown!)}`,
+      thrown,
+    });
+  }
+}
+
+/**
+ * In Deno 2.9, `terminate()` does not end a thread that is busy, unless the thread holds a Web Lock:
+ * a loop without end went on with 46 % of a core, and with a lock it was ended in a millisecond, as
+ * was a thread in `Atomics.wait()`. Node and Bun end either.
+ */
+function letItselfBeEnded(): void {
+  if (!("Deno" in globalThis)) return;
+  const name = `burst-work-pool-${crypto.randomUUID()}`;
+  const { locks } = navigator as unknown as {
+    locks: { request(name: string, callback: () => Promise<never>): Promise<never> };
+  };
+  locks.request(name, () => new Promise(() => {})).catch(() => {});
+}
+
+// In a thread of a pool, this module is the program. Everywhere else it does nothing.
+const data = workerData as ThreadData | null | undefined;
+if (parentPort !== null && data?.type === "burst-work-pool") serve(parentPort, data);

@@ -1,0 +1,230 @@
+/**
+ * {@linkcode WorkPool}: a function of yours, on every core.
+ *
+ * @module
+ */
+import { type Computed, Crew } from "./_internal/pool/crew.ts";
+import {
+  PoolClosedError,
+  WorkError,
+  WorkerStartError,
+  type WorkFailure,
+} from "./_internal/pool/errors.ts";
+import { mapItems, type Result } from "./_internal/pool/map.ts";
+import {
+  type DataOf,
+  type MapOptions,
+  resolvePoolOptions,
+  type RunOptions,
+  type WorkPoolOptions,
+} from "./_internal/pool/options.ts";
+import { Task } from "./_internal/pool/task.ts";
+import { assertFunction, assertPositiveInteger } from "./_internal/shared/validate.ts";
+
+export { PoolClosedError, WorkError, WorkerStartError };
+export type { Computed, DataOf, MapOptions, Result, RunOptions, WorkFailure, WorkPoolOptions };
+
+/** What the function of a module takes. */
+export type TaskOf<M extends object, E extends PropertyKey = "default"> = E extends keyof M
+  ? M[E] extends (task: infer T, ...more: never[]) => unknown ? T : never
+  : M extends { many(tasks: readonly (infer T)[]): unknown } ? T
+  : unknown;
+
+/** What the function of a module gives. */
+export type ResultOf<M extends object, E extends PropertyKey = "default"> = E extends keyof M
+  ? M[E] extends (...args: never[]) => infer R ? Awaited<R> : never
+  : M extends { many(tasks: never): infer R }
+    ? Awaited<R> extends readonly (infer V)[] ? Exclude<V, Error> : never
+  : unknown;
+
+/**
+ * Runs a function of a module on every core, in threads of their own, while the thread of the event
+ * loop is free.
+ *
+ * The module exports the function. What it takes and gives is copied from thread to thread, as
+ * `structuredClone()` does. It may export more:
+ * - `setup(data)`, called and awaited once in each worker, before anything else.
+ * - `many(tasks)`, called instead of the default export, with up to `atOnce` tasks, where computing
+ *   several together is faster. It returns as many results, in order; an `Error` among them is that
+ *   task's. If it fails, each of its tasks is tried alone. Where there is a `kindOf(task)`, only tasks
+ *   of one kind are computed together.
+ * - `transfer(result)`, which lists what of a result is moved instead of copied.
+ * - `teardown()`, called and awaited before the worker of a pool that is closed ends.
+ *
+ * Each item ends once: with its result, or with a {@linkcode WorkError}. The function may throw
+ * anything, loop without end (give a `timeout`), exit, or use up its heap: only its own item fails,
+ * and a new worker takes the place of one that died. An item may be computed a second time when its
+ * worker dies of another before it has answered; so the function should have no side effects.
+ *
+ * Items are served first come, first served. Cheap ones go to the workers in groups. Workers start
+ * when there is work for them, and stay; while the pool is idle they do not keep the process alive.
+ * They have the permissions of the program; a module on the local disk needs `--allow-read` for it.
+ *
+ * @example A function in a module of its own
+ * ```ts ignore
+ * // thumbnail.work.ts
+ * export default function thumbnail(image: Uint8Array): { width: number; height: number } { … }
+ *
+ * // main.ts
+ * await using pool = new WorkPool<typeof import("./thumbnail.work.ts")>(
+ *   new URL("./thumbnail.work.ts", import.meta.url),
+ * );
+ * const { width, height } = await pool.run(image);
+ * ```
+ *
+ * @example Many items
+ * ```ts
+ * import { WorkPool } from "@burst/batcher/pool";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const source = `export default (n) => {
+ *   if (n < 0) throw new RangeError("negative");
+ *   return Math.sqrt(n);
+ * }`;
+ * await using pool = new WorkPool<{ default(n: number): number }>(
+ *   `data:text/javascript,${encodeURIComponent(source)}`,
+ *   { timeout: 1000 },
+ * );
+ * const rows = [{ id: 1, n: 9 }, { id: 2, n: -9 }, { id: 3, n: 16 }];
+ * const roots: number[] = [], failed: number[] = [];
+ * for await (
+ *   const { result } of pool.map(rows, {
+ *     task: (row) => row.n,
+ *     ordered: true,
+ *     onError: (_error, row) => failed.push(row.id),
+ *   })
+ * ) roots.push(result);
+ * assertEquals([roots, failed], [[3, 4], [2]]);
+ * ```
+ *
+ * @typeParam M The type of the module: `typeof import("./work.ts")`.
+ * @typeParam E The name of the export that computes.
+ */
+export class WorkPool<M extends object = object, E extends PropertyKey = "default">
+  implements AsyncDisposable {
+  /** Most workers at once. */
+  readonly workers: number;
+  readonly #crew: Crew;
+
+  /**
+   * Constructs a pool. No worker is started yet.
+   *
+   * @param module The absolute URL of the module.
+   * @param options The options.
+   * @throws {RangeError} If a number is out of range.
+   * @throws {TypeError} If the module is no absolute URL, or another option of the wrong kind.
+   */
+  constructor(module: string | URL, options: WorkPoolOptions<M, E> = {}) {
+    const { workers, onComputed, ...settings } = resolvePoolOptions(
+      module,
+      options as WorkPoolOptions,
+    );
+    this.workers = workers;
+    this.#crew = new Crew(workers, settings, onComputed);
+  }
+
+  /** Items that wait for a worker. */
+  get size(): number {
+    return this.#crew.queued;
+  }
+
+  /** Items in the hands of the workers, which are at one of them each. */
+  get inFlight(): number {
+    return this.#crew.inFlight;
+  }
+
+  /**
+   * Starts a worker, if there is none, and tells whether the module can be used.
+   *
+   * @throws {WorkerStartError} If it cannot be loaded, has no such export, or its `setup()` fails.
+   * @throws {PoolClosedError} If the pool is closed.
+   */
+  start(): Promise<void> {
+    return this.#crew.start();
+  }
+
+  /**
+   * Computes one item.
+   *
+   * @param task What the function is called with.
+   * @param options The options.
+   * @returns Its result.
+   * @throws {WorkError} If there is none.
+   * @throws {WorkerStartError} If no worker can be started.
+   * @throws {PoolClosedError} If the pool is closed, or disposed of before it is done.
+   */
+  run(task: TaskOf<M, E>, options?: RunOptions): Promise<ResultOf<M, E>> {
+    return new Promise((resolve, reject) => {
+      options?.signal?.throwIfAborted();
+      const ending = { resolve: resolve as (result: unknown) => void, reject };
+      this.#crew.add(new Task(task, task, ending, options?.transfer), options?.signal);
+    });
+  }
+
+  /**
+   * Computes many items, and reads only so many of them ahead: whoever is slow to take the results
+   * slows down the reading of the source. Nothing is read before the module is known to be usable.
+   *
+   * An item without a result ends the iteration with a {@linkcode WorkError} that carries it, unless
+   * `onError` takes care of it: then the others go on. When the source fails, the items before come
+   * first. Whoever leaves the loop has the source closed, and the work withdrawn that is not done.
+   *
+   * @typeParam T The type of the items.
+   * @param items The items.
+   * @param options The options. Where items are not what the function takes, `task` is needed.
+   * @returns The items and their results, as they are done or in order.
+   * @throws {RangeError} If `lookAhead` is not a positive integer.
+   * @throws {TypeError} If another option is no function.
+   * @throws {WorkError} If an item has no result and there is no `onError`.
+   * @throws {WorkerStartError} If no worker can be started.
+   * @throws {PoolClosedError} If the pool is closed before the end.
+   */
+  map<T = TaskOf<M, E>>(
+    items: Iterable<T> | AsyncIterable<T>,
+    options: MapOptions<T, TaskOf<M, E>> = {},
+  ): AsyncGenerator<Result<T, ResultOf<M, E>>, void, undefined> {
+    const { lookAhead } = options;
+    const intent = "compute items";
+    if (lookAhead !== undefined) assertPositiveInteger(intent, "lookAhead", lookAhead);
+    for (const name of ["task", "transfer", "onError"] as const) {
+      if (options[name] !== undefined) assertFunction(intent, name, options[name]);
+    }
+    const crew = this.#crew;
+    return mapItems({
+      ...(options as MapOptions<T>),
+      items,
+      lookAhead: lookAhead === undefined ? () => crew.lookAhead : () => lookAhead,
+      start: () => crew.start(),
+      submit: (task) => crew.add(task),
+      withdraw: (task, reason) => crew.withdraw(task, reason),
+    });
+  }
+
+  /**
+   * Takes no more items, and ends the workers once those that it has are done; resolves when all
+   * threads have ended. A `map()` that goes on is refused its next item.
+   */
+  close(): Promise<void> {
+    return this.#crew.close();
+  }
+
+  /**
+   * Ends the workers at once, at the end of an `await using` block. What is not done is rejected with
+   * a {@linkcode PoolClosedError}.
+   */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.abort();
+  }
+
+  /**
+   * Ends the workers at once, whatever they are at, and rejects what is not done.
+   *
+   * @param reason What to reject with, by default a {@linkcode PoolClosedError}.
+   */
+  abort(
+    reason: unknown = new PoolClosedError("Cannot compute an item as the pool was closed before"),
+  ): Promise<void> {
+    this.#crew.abort(reason);
+    return this.#crew.close();
+  }
+}
