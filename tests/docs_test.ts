@@ -160,6 +160,7 @@ Deno.test({
       undescribed("engines.ts", "docs/hashing.md"),
       undescribed("hash.ts", "docs/jobs.md"),
       undescribed("load.ts", "docs/service.md"),
+      undescribed("run.ts", "docs/run.md"),
       undescribed("serve.ts", "docs/service.md"),
     ]);
     assertEquals(missing.flat(), []);

@@ -11,7 +11,15 @@ import { NATS, NatsServer } from "./fixtures/nats_server.ts";
 const ROOT = new URL("../", import.meta.url).pathname;
 // Where there is no NATS, its client is not to be downloaded either.
 const QUEUE_SCRIPTS = NATS.met ? ["enqueue.ts", "worker.ts", "status.ts"] : [];
-const SCRIPTS = ["bench.ts", "hash.ts", "serve.ts", "load.ts", "engines.ts", ...QUEUE_SCRIPTS];
+const SCRIPTS = [
+  "bench.ts",
+  "run.ts",
+  "hash.ts",
+  "serve.ts",
+  "load.ts",
+  "engines.ts",
+  ...QUEUE_SCRIPTS,
+];
 
 /** Starts a script with these permissions and no others. */
 function start(script: string, args: readonly string[], permissions: readonly string[] = []) {
@@ -157,6 +165,16 @@ folderTest(`hash.ts ${LEAST}`, [], async ({ folder, users, table }) => {
   await assertLeast("hash.ts", () => [users, ...table(), ...DATABASE, ...rejects], REJECTS);
   const dataDir = ["--data-dir", join(folder, "data")];
   await assertLeast("hash.ts", () => [users, ...table(), ...dataDir], DATA_DIR);
+});
+
+folderTest(`run.ts ${LEAST}`, [], async ({ folder, users, table }) => {
+  const work = join(folder, "work.mjs");
+  await Deno.writeTextFile(work, "export default () => ({ n: 1 });");
+  const rejects = ["--rejects", join(folder, "rejects.csv")];
+  const to = () => [work, users, ...table().slice(0, 3)];
+  await assertLeast("run.ts", () => [...to(), ...DATABASE]);
+  await assertLeast("run.ts", () => [...to(), ...DATABASE, ...rejects], REJECTS);
+  await assertLeast("run.ts", () => [...to(), "--data-dir", join(folder, "data")], DATA_DIR);
 });
 
 folderTest(`serve.ts ${LEAST}`, [], async ({ table }) => {

@@ -132,6 +132,11 @@ function explain(error: unknown, database: Database | undefined): unknown {
     const why = explain(error.cause, database);
     return why instanceof ScriptError ? why : new ScriptError(error.message);
   }
-  if (error instanceof WorkerStartError) return new ScriptError(error.message);
+  if (error instanceof WorkerStartError) return new ScriptError(inOneLine(error.message));
   return database === undefined ? error : database.explain(error);
+}
+
+/** What a module throws may have code in it, over several lines. */
+export function inOneLine(text: string): string {
+  return text.trim().replaceAll(/\s*\n\s*/g, " ");
 }

@@ -123,6 +123,7 @@ const REASONS: readonly (readonly [pattern: RegExp, reason: string])[] = [
   [/AuthorizationError|authorization violation/i, "it does not let this user in: check --creds"],
   [/PermissionViolation/i, "this user may not do that: grant the right, or use other --creds"],
   [/certificate|self.signed|UnknownIssuer/i, "its certificate is not to be trusted: see --tls-ca"],
+  [/before secure TLS connection/i, "the TLS handshake failed: check --tls-ca, and try again"],
   [/server does not support 'tls'|tls.*not/i, "it speaks no TLS: check --nats and --tls-ca"],
   [/JetStreamNotEnabled|jetstream not enabled/i, "JetStream is off: start it with -js"],
   [/TimeoutError|\btimeout\b/i, "it does not answer: check that the server runs, and try again"],

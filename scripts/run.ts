@@ -1,0 +1,113 @@
+/**
+ * Runs a function of yours over the rows of a file, on all cores, and saves its results to a table in
+ * bursts.
+ *
+ * ```sh
+ * deno run -A scripts/run.ts score.ts texts.csv --table scores --create-table --data-dir ./data
+ * ```
+ */
+import { WorkPool } from "../pool.ts";
+import { postgresLookup } from "../postgres.ts";
+import { helpText, parseFlags } from "./cli/flags.ts";
+import { runScript } from "./cli/run.ts";
+import type { Database } from "./database/connect.ts";
+import { databaseFromFlags } from "./database/from_flags.ts";
+import { type Input, openInput } from "./input/input.ts";
+import { readPages } from "./input/pages.ts";
+import { checkRejectsPath } from "./input/rejects.ts";
+import { eachRow } from "./input/row.ts";
+import { inOneLine, reportJob, runJob } from "./job/job.ts";
+import type { JobResult } from "./job/report.ts";
+import { itemMaker } from "./run/items.ts";
+import { FLAGS, makePlan, type Plan, USAGE, type Values } from "./run/plan.ts";
+import { findTable, resultSink, rowMaker } from "./run/results.ts";
+
+const WORK = {
+  plural: "results",
+  done: "computed",
+  skipped: "there already, or nothing to save",
+};
+
+/** How many results a dry run prints. */
+const SHOWN = 5;
+
+/** As for every job: nobody waits for a single row. */
+const LINGER = 50;
+
+export async function main(signal: AbortSignal, args = Deno.args): Promise<void> {
+  const { WORK: work, INPUT, ...flags } = parseFlags(args, FLAGS, ["WORK", "INPUT"]);
+  if (flags.help) return console.log(helpText(USAGE, FLAGS));
+  const plan = makePlan(work, INPUT, flags);
+  const { json, rejects } = flags;
+  if (rejects !== undefined) await checkRejectsPath(rejects, plan.path);
+  await using input = await openInput(plan.path);
+  await using database = flags["dry-run"] ? undefined : await databaseFromFlags(flags, signal);
+  const running = computeAll(input, plan, { flags, database, signal });
+  await reportJob(running, { work: WORK, json, database, signal });
+}
+
+async function computeAll(
+  input: Input,
+  { module, table, id, ...reading }: Plan,
+  { flags, database, signal }: {
+    flags: Values;
+    database: Database | undefined;
+    signal: AbortSignal;
+  },
+): Promise<JobResult> {
+  const { workers, timeout, rejects, json, "on-conflict": onConflict, "create-table": create } =
+    flags;
+  await using pool = new WorkPool<{ default(row: Record<string, unknown>): unknown }>(module, {
+    workers,
+    timeout: timeout && 1_000 * timeout,
+  });
+  // What is wrong with the module is told before anything is read.
+  await pool.start();
+  const lookup = database && postgresLookup(database.sql, { table, key: id });
+  const columns = lookup && await findTable(database!.sql, lookup, { table, create });
+  const retry = lookup && { ...lookup.defaults.retry, deadline: 1_000 * flags["retry-for"] };
+  const isLines = reading.format === "lines";
+  const makeRow = rowMaker(id, columns);
+  let shown = 0;
+  return await runJob({
+    input,
+    work: WORK,
+    read: (signal, hooks) =>
+      eachRow(readPages(input.chunks(signal), {
+        ...reading,
+        ...hooks,
+        wanted: isLines ? [] : [{ name: id, flag: "id" }],
+        makeRow: itemMaker({ id, lines: isLines }),
+      })),
+    async compute(item, { signal }) {
+      const { row } = item;
+      item.row = undefined;
+      const result = makeRow(item.id, await pool.run(row!, { signal }));
+      if (database === undefined && !json && result !== null && shown++ < SHOWN) {
+        console.log(result);
+      }
+      return result;
+    },
+    table: lookup && (({ onSave, onNote }) => ({
+      sink: resultSink(database!.sql, {
+        table,
+        id,
+        create: columns === undefined,
+        onConflict,
+        overrides: { linger: LINGER, retry, onBatch: onSave },
+        onNote,
+      }),
+      // A table that is to be created has nothing in it.
+      lookup: columns
+        ? { ...lookup, defaults: { ...lookup.defaults, maxInFlight: 1, retry } }
+        : undefined,
+    })),
+    onConflict,
+    reason: (error) => inOneLine((error as Error).message),
+    rejects,
+    workers,
+    signal,
+  });
+}
+
+if (import.meta.main) await runScript(main);

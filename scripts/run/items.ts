@@ -1,0 +1,35 @@
+import { digitsOf } from "../input/exact_json.ts";
+import type { BrokenRow } from "../input/row.ts";
+import type { SourceRow } from "../input/source.ts";
+
+/** A row of the input, and what the user's function is called with. */
+export interface RunItem {
+  readonly line: number;
+  readonly id: unknown;
+  /** Emptied as soon as it is computed. */
+  row: Record<string, unknown> | undefined;
+}
+
+/** Makes items of rows. Of plain lines the number is the id. */
+export function itemMaker(
+  { id: column, lines }: { id: string; lines: boolean },
+): (row: SourceRow) => RunItem | BrokenRow {
+  return ({ line, value }) => {
+    const written = lines ? line : Object.hasOwn(value, column) ? value[column] : undefined;
+    const id = digitsOf(written) ?? written;
+    if (id === undefined || id === null || id === "") return { line, reason: "it has no id" };
+    if (typeof id !== "string" && typeof id !== "number") {
+      return { line, reason: "its id is neither a text nor a number" };
+    }
+    return { line, id, row: plain(value) as Record<string, unknown> };
+  };
+}
+
+/** A value with numbers that JavaScript has: a `bigint` where it is a whole number too large for one. */
+function plain(value: unknown): unknown {
+  if (typeof value !== "object" || value === null) return value;
+  const digits = digitsOf(value);
+  if (digits !== undefined) return /^-?\d+$/.test(digits) ? BigInt(digits) : Number(digits);
+  if (Array.isArray(value)) return value.map(plain);
+  return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, plain(one)]));
+}

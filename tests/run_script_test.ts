@@ -1,0 +1,201 @@
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { typeOf } from "../scripts/run/results.ts";
+import { account, type FileContext, fileTest, linesIn } from "./_hash.ts";
+import { csv, range } from "./_users.ts";
+import { HashRun, type Output, until } from "./fixtures/hash_run.ts";
+
+const SCORE = `export default (row) => {
+  if (row.text === "throw") throw new Error("a bad one");
+  if (row.text === "loop") while (true);
+  if (row.text === "exit") Deno.exit(0);
+  if (row.text === "uncloneable") return { score: () => 1, words: [] };
+  if (row.text === "number") return 1;
+  if (row.text === "nothing") return undefined;
+  if (row.text === "null") return null;
+  if (row.text === "few") return { score: 1 };
+  if (row.text === "many") return { score: 1, words: [], more: 1 };
+  if (row.text === "id") return { id: 7, score: 1, words: [] };
+  if (row.text === "undefined") return { score: undefined, words: [] };
+  if (row.text === "fraction") return { score: 1.5, words: [] };
+  return { score: row.text.length, words: row.text.split(" ") };
+};`;
+
+/** A test with a module. */
+function runTest(
+  name: string,
+  fn: (
+    context: FileContext & {
+      work: string;
+      run: (args: readonly string[]) => Promise<Output>;
+    },
+  ) => Promise<void>,
+): void {
+  fileTest(`run.ts ${name}`, ["--workers", "2", "--json"], async (context) => {
+    await fn({
+      ...context,
+      work: await context.file("score.mjs", SCORE),
+      async run(args) {
+        await using run = new HashRun(args, {}, "run.ts");
+        await run.endInput();
+        return await run.output();
+      },
+    });
+  });
+}
+
+const rowsOf = (texts: readonly string[]) =>
+  "id,text\n" + texts.map((text, i) => `${i + 1},${text}\n`).join("");
+
+runTest(
+  "saves what the function returns, in a table of its types, and resumes",
+  async (context) => {
+    const { sql, file, flags, work, run } = context;
+    const path = await file("texts.csv", rowsOf(["one", "two words", "null"]));
+    const first = await run([work, path, ...flags, "--create-table"]);
+    assertEquals([first.code, account(first.stdout)], [0, {
+      ...{ read: 3, saved: 2, skipped: 1, computed: 3 },
+    }], first.stderr);
+    assertMatch(
+      first.stderr,
+      /^Creating table '.*': "id" text primary key, "score" bigint, "words" text\[\]\n$/,
+    );
+    const rows = await sql`select id, score::int, words from users order by id`;
+    assertEquals(rows.map(({ id, score, words }) => [id, score, words]), [
+      ["1", 3, ["one"]],
+      ["2", 9, ["two", "words"]],
+    ]);
+    await Deno.writeTextFile(path, rowsOf(["one", "two words", "null", "four"]));
+    const again = await run([work, path, ...flags]);
+    assertEquals([again.code, account(again.stdout)], [0, {
+      ...{ read: 4, saved: 1, skipped: 3, computed: 2 },
+    }], again.stderr);
+  },
+);
+
+runTest(
+  "rejects what has no result that fits, by its line, and saves the rest",
+  async (context) => {
+    const { sql, file, flags, work, run } = context;
+    const texts = [
+      ...["good", "throw", "loop", "exit", "uncloneable", "number", "nothing", "few", "many", "id"],
+      ...["undefined", "fraction", "good"],
+    ];
+    const path = await file("texts.csv", rowsOf(texts));
+    const rejects = await file("rejects.ndjson", "");
+    await sql`create table users (id int primary key, score int, words text[])`;
+    const { code, stdout } = await run([
+      work,
+      path,
+      ...flags,
+      "--timeout",
+      "3",
+      "--rejects",
+      rejects,
+    ]);
+    assertEquals([code, account(stdout).saved, account(stdout).rejected], [1, 2, 11]);
+    assertEquals((await sql`select id from users order by id`).map(({ id }) => id), [1, 13]);
+    const lines = (await linesIn(rejects)).map((line) => JSON.parse(line)).sort((a, b) =>
+      a.line - b.line
+    );
+    assertEquals(lines.map(({ line }) => line), range(11).map((i) => i + 2));
+    const reasons = lines.map(({ reason }) => reason);
+    assertStringIncludes(reasons[0], "a bad one");
+    assertStringIncludes(reasons[1], "3000 ms");
+    assertEquals(reasons.slice(4, 10), [
+      "its result must be an object or null, not a number",
+      "its result must be an object or null, not undefined",
+      "its result has no column 'words'",
+      "its result has a column 'more', which the table does not have",
+      "its result has a column 'id', which is that of the id",
+      "its result is undefined in column 'score'",
+    ]);
+  },
+);
+
+runTest("--dry-run prints the first results, and needs no database", async (context) => {
+  const { file, work, run } = context;
+  const path = await file("texts.txt", "one\ntwo words\n");
+  const { code, stdout, stderr } = await run([work, path, "--dry-run", "--workers", "1"]);
+  assertEquals([code, stderr], [0, ""]);
+  assertStringIncludes(stdout, '{ id: 1, score: 3, words: [ "one" ] }\n');
+  assertMatch(stdout, /^saved +2 +would have been: this is a dry run$/m);
+});
+
+runTest("refuses what cannot work with one sentence, before anything is read", async (context) => {
+  const { sql, file, flags, work, run } = context;
+  const path = await file("texts.csv", rowsOf(["one"]));
+  const noExport = await file("none.mjs", "export const score = 1;");
+  const broken = await file("broken.mjs", "export default (");
+  await sql`create table users (id int, score int)`;
+  const cases: [args: string[], code: number, sentence: RegExp][] = [
+    [[], 2, /^Cannot run this without a WORK, the module with your function: see --help\n$/],
+    [[work], 2, /^Cannot run this without an INPUT: see --help\n$/],
+    [[work, path], 2, /^Cannot run this without a database: /],
+    [[work, path, "--database-url", flags[1]], 2, /^Cannot run this without a table: /],
+    [[`${work}.missing`, path, ...flags], 1, /missing/],
+    [[noExport, path, ...flags], 1, /default/],
+    [[broken, path, ...flags], 1, /broken\.mjs/],
+    [[work, path, ...flags], 1, /has no unique constraint on \(id\)\n$/],
+    [
+      [work, path, ...flags.map((flag) => flag.endsWith(".users") ? `${flag}2` : flag)],
+      1,
+      /there is no table '.*users2': use --create-table, or check --table\n$/,
+    ],
+  ];
+  for (const [args, expected, sentence] of cases) {
+    const { code, stdout, stderr } = await run(args);
+    assertEquals([code, stdout], [expected, ""], stderr);
+    assertMatch(stderr, sentence);
+    assertEquals(stderr.trimEnd().split("\n").length, 1, stderr);
+  }
+});
+
+runTest("does what is missing after it was killed, each row once", async (context) => {
+  const { sql, file, flags } = context;
+  await sql`create table users (id int primary key, length int)`;
+  const work = await file(
+    "length.mjs",
+    `export default ({ password }) => {
+      const end = performance.now() + 2;
+      while (performance.now() < end);
+      return { length: password.length };
+    };`,
+  );
+  const path = await file("users.csv", csv(range(1_500)));
+  const count = async () => (await sql`select from users`).length;
+  for (let i = 0; i < 2; i++) {
+    await using run = new HashRun([work, path, ...flags], {}, "run.ts");
+    const enough = await count() + 200;
+    await until(async () => await count() >= enough || !await run.running);
+    run.kill("SIGKILL");
+    await run.output();
+  }
+  const before = await count();
+  assert(before >= 400);
+  await using last = new HashRun([work, path, ...flags], {}, "run.ts");
+  const { code, stdout } = await last.output();
+  const { read, saved = 0, skipped } = account(stdout);
+  assertEquals([code, read, saved + skipped], [0, 1_500, 1_500]);
+  assert(skipped >= before);
+  assertEquals(await count(), 1_500);
+});
+
+Deno.test("typeOf() finds the type of a column for its first values", () => {
+  const cases: [values: unknown[], type: string][] = [
+    [[1, 2, null], "bigint"],
+    [[1, 2.5], "double precision"],
+    [[NaN], "double precision"],
+    [[2n ** 70n], "numeric"],
+    [["a", null], "text"],
+    [[true], "boolean"],
+    [[new Date()], "timestamptz"],
+    [[new Uint8Array(2)], "bytea"],
+    [[[1, 2]], "double precision[]"],
+    [[["a"]], "text[]"],
+    [[[["a"]]], "jsonb"],
+    [[{ a: 1 }], "jsonb"],
+    [[1, "a"], "jsonb"],
+    [[null], "text"],
+  ];
+  for (const [values, type] of cases) assertEquals(typeOf(values), type, String(values));
+});
