@@ -343,9 +343,9 @@ Deno.test("verifyRun() refuses rows that are lost, doubled, or not the hash of t
   ];
   const row = (id: number) => ({ id, hash: hashes[id] });
   const lost = await rejection(verifyRun(mode, [row(0)], passwords)) as Error;
-  assertStringIncludes(lost.message, "saved 1 different rows of 2, and 1 in all");
+  assertStringIncludes(lost.message, "saved 1 rows, 1 of them different, for 2 passwords");
   const doubled = await rejection(verifyRun(mode, [row(0), row(0)], passwords)) as Error;
-  assertStringIncludes(doubled.message, "saved 1 different rows of 2, and 2 in all");
+  assertStringIncludes(doubled.message, "saved 2 rows, 1 of them different, for 2 passwords");
   const wrong = await rejection(verifyRun(mode, [row(1)].map((r) => ({ ...r, id: 0 })), ["one"]));
   assertStringIncludes((wrong as Error).message, "row 0 does not hold the hash of its password");
 });
