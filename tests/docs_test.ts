@@ -35,8 +35,11 @@ function snippets(): Snippet[] {
   );
 }
 
-/** What it says that it prints: the comments behind its calls of `console.log()`. */
+/** What it says that it prints: the comments at its end, or behind its calls of `console.log()`. */
 function announced(code: string): string[] {
+  const lines = code.trimEnd().split("\n");
+  const end = lines.slice(lines.findLastIndex((line) => !line.startsWith("// ")) + 1);
+  if (end.length > 0) return end.map((line) => line.slice(3));
   return [...code.matchAll(/console\.log\(.*\);? \/\/ (.*)$/gm)].map(([, output]) => output);
 }
 
