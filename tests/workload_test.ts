@@ -11,8 +11,11 @@ import * as fc from "fast-check";
 import { scryptSync } from "node:crypto";
 import {
   calibrate,
+  checkPassword,
   hashPassword,
+  hashPasswordsSync,
   hashPasswordSync,
+  parametersOf,
   randomPassword,
   scryptPassword,
   verifyPassword,
@@ -149,6 +152,79 @@ Deno.test("scryptPassword() takes a long password and a NUL, as scrypt sees all 
 Deno.test("scryptPassword() refuses parameters out of range", async () => {
   const cases = [{ N: 1 }, { N: 3 }, { N: 0 }, { r: 0 }, { p: -1 }, { N: 2.5 }];
   for (const options of cases) await assertRejects(() => scryptPassword("a", options), RangeError);
+});
+
+Deno.test("hashPassword() hashes with Argon2id as the reference does", async () => {
+  // Of the reference implementation, phc-winner-argon2: test.c.
+  const known = "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$" +
+    "CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc";
+  assertEquals(await verifyPassword("password", known), true);
+  assertEquals(await verifyPassword("Password", known), false);
+  const options = { algorithm: "argon2id", cost: 1, memory: 64, parallelism: 2 } as const;
+  const hash = await hashPassword("correct horse", options);
+  assertMatch(hash, /^\$argon2id\$v=19\$m=64,t=1,p=2\$/);
+  assertEquals(await verifyPassword("correct horse", hash), true);
+  assertEquals(await verifyPassword("battery staple", hash), false);
+  assertEquals(await verifyPassword("", hash), false);
+  await assertRejects(() => hashPassword("", options), RangeError, "empty password");
+  assertThrows(() => hashPasswordSync("a", options), TypeError, "without waiting");
+});
+
+Deno.test("verifyPassword() refuses a hash of Argon2id that asks for too much", async () => {
+  const hash = `$argon2id$v=19$m=9999999,t=1,p=1$${"a".repeat(22)}$${"a".repeat(43)}`;
+  await assertRejects(() => verifyPassword("a", hash), RangeError, "too much time or memory");
+});
+
+Deno.test("hashPassword() refuses a parameter of another algorithm, and an algorithm it does not know", async () => {
+  await assertRejects(
+    () => hashPassword("a", { memory: 1024 }),
+    TypeError,
+    "Cannot hash a password as 'memory' is not a parameter of bcrypt",
+  );
+  await assertRejects(
+    () => hashPassword("a", { algorithm: "md5" as "bcrypt" }),
+    TypeError,
+    `Cannot hash a password as 'algorithm' must be "bcrypt", "scrypt" or "argon2id": current value is a string`,
+  );
+});
+
+Deno.test("hashPasswordSync() hashes with scrypt", async () => {
+  const hash = hashPasswordSync("a", { algorithm: "scrypt", cost: 4 });
+  assertMatch(hash, /^\$scrypt\$ln=4,r=8,p=1\$/);
+  assert(await verifyPassword("a", hash));
+});
+
+Deno.test("hashPasswordsSync() gives the hash of each password, in order", async () => {
+  const passwords = ["a", "b", "c", "d", "e", "f"];
+  const hashes = hashPasswordsSync(passwords, { cost: 4 });
+  for (const [i, hash] of hashes.entries()) assert(await verifyPassword(passwords[i], hash));
+  assertEquals(hashPasswordsSync([], { cost: 4 }), []);
+  assertThrows(() => hashPasswordsSync(["a", "b\0"], { cost: 4 }), TypeError, "NUL");
+  assertThrows(() => hashPasswordsSync(["a"], { cost: 3 }), RangeError, "'cost'");
+});
+
+Deno.test("checkPassword() knows what each algorithm can hash", () => {
+  const long = "x".repeat(73);
+  assertThrows(() => checkPassword(long), RangeError, "73 bytes");
+  checkPassword(long, { algorithm: "scrypt" });
+  checkPassword(long, { algorithm: "argon2id" });
+  checkPassword("", { algorithm: "bcrypt" });
+  assertThrows(() => checkPassword("", { algorithm: "argon2id" }), RangeError, "empty");
+});
+
+Deno.test("parametersOf() lists the parameters of an algorithm, with defaults within the limits", () => {
+  const names = (["bcrypt", "scrypt", "argon2id"] as const).map((algorithm) => {
+    const parameters = Object.entries(parametersOf(algorithm));
+    for (const [_, { default: fallback, min, max, description }] of parameters) {
+      assert(min <= fallback && fallback <= max && description !== "");
+    }
+    return parameters.map(([name]) => name);
+  });
+  assertEquals(names, [["cost"], ["cost", "blockSize", "parallelism"], [
+    "cost",
+    "memory",
+    "parallelism",
+  ]]);
 });
 
 Deno.test("randomPassword() gives ten lower-case letters, or as many as asked for", () => {
