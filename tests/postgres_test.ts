@@ -110,6 +110,29 @@ async function expectedText(sql: Sql): Promise<Record<string, (string | null)[]>
   return expected;
 }
 
+/** A row without an index signature, as users write them. */
+interface User {
+  readonly id: number;
+  hash?: string | null;
+}
+
+databaseTest("postgresWriter() takes rows that an interface types", async (sql) => {
+  await sql`create table users (id int primary key, hash text)`;
+  const writer = postgresWriter<User>(sql, {
+    table: "users",
+    columns: ["id", "hash"],
+    conflict: { target: ["id"], action: "update" },
+  });
+  await using batcher = new AsyncBatcher(writer);
+  const user: User = { id: 1, hash: null };
+  assertEquals(await batcher.add(user), "inserted");
+  // @ts-expect-error: no such column in a row
+  postgresWriter<User>(sql, { table: "users", columns: ["id", "name"] });
+  // @ts-expect-error: no row of this type
+  const adding = batcher.add({ name: "x" });
+  await adding.catch(({ code }) => assertEquals(code, "42703"));
+});
+
 databaseTest("postgresWriter() saves a text of 1 MB and an empty one", async (sql) => {
   await sql`create table texts (id int, body text)`;
   const body = 'x"\\,\n'.repeat(210_000);
