@@ -188,7 +188,6 @@ export class Queue<T, R> {
     }
     this.count(-1, withdrawn.size);
     if (ticket.waiting) this.#stopWaiting(ticket);
-    this.#letIn();
     return withdrawn;
   }
 
