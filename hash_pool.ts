@@ -1,5 +1,5 @@
 /**
- * {@linkcode HashPool}: passwords → hashes, on every core.
+ * {@linkcode HashPool}: passwords into hashes, on every core.
  *
  * @module
  */
@@ -26,9 +26,9 @@ export type { HashEngine };
 const ENGINES: readonly HashEngine[] = ["auto", "lanes", "bcryptjs"];
 
 /**
- * Items that `map()` reads ahead, for each worker: 30 to 80 ms of hashes at cost 4, 7 to 20 s at cost
+ * Items that `map()` reads ahead for each worker: 30 to 80 ms of hashes at cost 4, 7 to 20 s at cost
  * 12. With a consumer that blocks the thread for 10 ms after every 100 results of cost 4, half as many
- * took 15 % longer, and twice as many 2 % less.
+ * took 15 % longer, and twice as many took 2 % less.
  */
 const LOOK_AHEAD = 64;
 
@@ -36,10 +36,10 @@ const LOOK_AHEAD = 64;
 export interface HashPoolOptions
   extends HashOptions, Pick<WorkPoolOptions, "workers" | "createWorker" | "onComputed"> {
   /**
-   * What hashes with bcrypt, and verifies its hashes: `"lanes"` is WebAssembly that hashes several
-   * passwords at once in each worker, `"bcryptjs"` one after the other. `"auto"` is lanes, or, with a
-   * warning on the console, bcryptjs where there is no WebAssembly or its self-test fails; `"lanes"`
-   * fails there.
+   * The implementation of bcrypt. `"lanes"` is WebAssembly that hashes several passwords at once in
+   * each worker; `"bcryptjs"` hashes one after the other. `"auto"` is lanes, or, if there is no
+   * WebAssembly or its self-test fails, bcryptjs, with a warning on the console. `"lanes"` fails
+   * there.
    *
    * @default {"auto"}
    */
@@ -53,20 +53,20 @@ export interface HashPoolOptions
  */
 export interface HashMapOptions<T> extends Pick<MapOptions<T>, "ordered" | "signal"> {
   /**
-   * Most items that have been taken from the source and whose results have not been asked for.
+   * Most items that have been read and whose results have not been taken.
    *
    * @default {64 * workers}
    */
   lookAhead?: number;
   /**
-   * Called, and awaited, instead of a result where the password of an item could not be hashed. What
-   * it throws ends the iteration; without it, the first such item does.
+   * Called and awaited for an item whose password cannot be hashed. An error that it throws ends the
+   * iteration; without `onError`, the first such item does.
    */
   onError?: (error: unknown, item: T) => unknown;
 }
 
 /**
- * An item, and the hash of its password.
+ * An item and the hash of its password.
  *
  * @typeParam T The type of the items.
  */
@@ -78,15 +78,15 @@ export interface Hashed<T> {
 }
 
 /**
- * Hashes and verifies passwords on every core, in threads of their own, while the thread of the event
- * loop is free.
+ * Hashes and verifies passwords on every core, in worker threads, and leaves the thread of the event
+ * loop free.
  *
- * Passwords are served first come, first served: a service and a long `map()` want a pool each.
- * Workers are started when there is work for them, and stay; an idle pool does not keep the process
- * alive. The module needs no permission, unless it lies on the local disk: then its workers need
- * `--allow-read` for it. It is a {@linkcode WorkPool}, and fails as one.
+ * Passwords are served first come, first served, so a service and a long `map()` should have a pool
+ * each. Workers start when there is work for them, and stay; an idle pool does not keep the process
+ * alive. The module needs no permission, unless it is on the local disk: then its workers need
+ * `--allow-read` for it. It is a {@linkcode WorkPool}, with the errors of one.
  *
- * @example Hashing and verifying
+ * @example Hash and verify
  * ```ts
  * import { HashPool } from "@burst/batcher/hash-pool";
  * import { assert } from "@std/assert";
@@ -96,7 +96,7 @@ export interface Hashed<T> {
  * assert(await pool.verify("correct horse", hash));
  * ```
  *
- * @example Many passwords
+ * @example Hash many passwords
  * ```ts
  * import { HashPool } from "@burst/batcher/hash-pool";
  * import { assertEquals } from "@std/assert";
@@ -153,23 +153,24 @@ export class HashPool implements AsyncDisposable {
     return this.#pool.size;
   }
 
-  /** Passwords in the hands of the workers, which are at one of them, or a few, each. */
+  /** Passwords that the workers hold. Each worker computes one or a few of them at a time. */
   get inFlight(): number {
     return this.#pool.inFlight;
   }
 
   /**
-   * Hashes a password. bcrypt sees 72 bytes and stops at a NUL: a longer password, or one with a NUL,
-   * is refused.
+   * Hashes a password. bcrypt reads 72 bytes and stops at a NUL, so a longer password, or one with a
+   * NUL, is refused.
    *
    * @param password The password.
-   * @param options The signal rejects with its reason, at once; work that is not done is left.
+   * @param options The signal rejects with its reason at once, and cancels the work.
    * @returns The hash, with salt and parameters.
-   * @throws {TypeError} If the password is no string, or has a NUL or half of a surrogate pair in it.
+   * @throws {TypeError} If the password is not a string, or contains a NUL or half of a surrogate
+   *   pair.
    * @throws {RangeError} If it is longer than 72 bytes.
    * @throws {WorkError} If the worker dies. The error does not carry the password.
    * @throws {WorkerStartError} If no worker can be started.
-   * @throws {PoolClosedError} If the pool is closed, or disposed of before it is done.
+   * @throws {PoolClosedError} If the pool is closed, or disposed of before the work is done.
    */
   hash(password: string, options?: { signal?: AbortSignal }): Promise<string> {
     return this.#run(() => {
@@ -179,16 +180,16 @@ export class HashPool implements AsyncDisposable {
   }
 
   /**
-   * Tells whether a hash, of any algorithm and any cost, is that of this password.
+   * Tells whether a password matches a hash, of any algorithm and any cost.
    *
    * @param password The password.
    * @param hash The hash.
-   * @param options The signal rejects with its reason, at once; work that is not done is left.
-   * @returns Whether they belong together. A password that could not have been hashed never does.
-   * @throws {TypeError} If one of them is no string, or the hash is of no known kind.
+   * @param options The signal rejects with its reason at once, and cancels the work.
+   * @returns Whether they match. A password that could not have been hashed never does.
+   * @throws {TypeError} If one of them is not a string, or the hash is of no known kind.
    * @throws {WorkError} If the worker dies. The error does not carry the password.
    * @throws {WorkerStartError} If no worker can be started.
-   * @throws {PoolClosedError} If the pool is closed, or disposed of before it is done.
+   * @throws {PoolClosedError} If the pool is closed, or disposed of before the work is done.
    */
   verify(password: string, hash: string, options?: { signal?: AbortSignal }): Promise<boolean> {
     return this.#run(() => {
@@ -205,14 +206,14 @@ export class HashPool implements AsyncDisposable {
   }
 
   /**
-   * Hashes the passwords of many items, and reads only so many of them ahead: who is slow to take the
-   * results slows down the reading of the source.
+   * Hashes the passwords of many items, and reads only a limited number of them ahead: a slow consumer
+   * slows the reading of the source down.
    *
-   * An item whose password cannot be hashed ends the iteration with an error that carries it, unless
-   * `onError` takes care of it: then the others go on. When the source fails, the items before come
-   * first. Whoever leaves the loop has the source closed, and the work withdrawn that is not done.
+   * An item whose password cannot be hashed ends the iteration with an error that carries it. With
+   * `onError`, the others go on. If the source fails, the items before that are yielded first. Leaving
+   * the loop closes the source and cancels the work that is not done.
    *
-   * @example In order
+   * @example Keep the order
    * ```ts
    * import { HashPool } from "@burst/batcher/hash-pool";
    * import { assertEquals } from "@std/assert";
@@ -225,11 +226,11 @@ export class HashPool implements AsyncDisposable {
    *
    * @typeParam T The type of the items.
    * @param items The items.
-   * @param password Gives the password of an item.
+   * @param password Returns the password of an item.
    * @param options The options.
    * @returns The items and their hashes, as they are done or in order.
    * @throws {RangeError} If `lookAhead` is not a positive integer.
-   * @throws {TypeError} If `password` or `onError` is no function.
+   * @throws {TypeError} If `password` or `onError` is not a function.
    * @throws {WorkError} If a password cannot be hashed and there is no `onError`.
    * @throws {WorkerStartError} If no worker can be started.
    * @throws {PoolClosedError} If the pool is closed before the end.
@@ -257,16 +258,16 @@ export class HashPool implements AsyncDisposable {
   }
 
   /**
-   * Takes no more passwords, and ends the workers once those that it has are done. A `map()` that
-   * goes on is refused its next item.
+   * Accepts no more passwords, and ends the workers once their passwords are done. A `map()` in progress
+   * fails at its next item.
    */
   async close(): Promise<void> {
     await this.#pool.close();
   }
 
   /**
-   * Ends the workers at once, at the end of an `await using` block. What is not done is rejected with
-   * a {@linkcode PoolClosedError}.
+   * Ends the workers at once, at the end of an `await using` block. Unfinished work is rejected with a
+   * {@linkcode PoolClosedError}.
    */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#pool[Symbol.asyncDispose]();

@@ -30,7 +30,7 @@ export type TaskOf<M extends object, E extends PropertyKey = "default"> = E exte
   : M extends { many(tasks: readonly (infer T)[]): unknown } ? T
   : unknown;
 
-/** What the function of a module gives. */
+/** What the function of a module returns. */
 export type ResultOf<M extends object, E extends PropertyKey = "default"> = E extends keyof M
   ? M[E] extends (...args: never[]) => infer R ? Awaited<R> : never
   : M extends { many(tasks: never): infer R }
@@ -38,27 +38,27 @@ export type ResultOf<M extends object, E extends PropertyKey = "default"> = E ex
   : unknown;
 
 /**
- * Runs a function of a module on every core, in threads of their own, while the thread of the event
- * loop is free.
+ * Runs a function of a module on every core, in worker threads, and leaves the thread of the event
+ * loop free.
  *
- * The module exports the function. What it takes and gives is copied from thread to thread, as
- * `structuredClone()` does. It may export more:
+ * The module exports the function. Its arguments and results are copied between threads, as
+ * `structuredClone()` does. It may also export:
  * - `setup(data)`, called and awaited once in each worker, before anything else.
- * - `many(tasks)`, called instead of the default export, with up to `atOnce` tasks, where computing
- *   several together is faster. It returns as many results, in order; an `Error` among them is that
- *   task's. If it fails, each of its tasks is tried alone. Where there is a `kindOf(task)`, only tasks
- *   of one kind are computed together.
- * - `transfer(result)`, which lists what of a result is moved instead of copied.
- * - `teardown()`, called and awaited before the worker of a pool that is closed ends.
+ * - `many(tasks)`, called instead of the default export with up to `atOnce` tasks, if computing several
+ *   together is faster. It returns as many results, in order. An `Error` among them rejects that task.
+ *   If `many()` fails, each of its tasks is tried alone. With `kindOf(task)`, only tasks of one kind
+ *   are computed together.
+ * - `transfer(result)`, which lists the parts of a result to move instead of copy.
+ * - `teardown()`, called and awaited in each worker when the pool is closed.
  *
- * Each item ends once: with its result, or with a {@linkcode WorkError}. The function may throw
- * anything, loop without end (give a `timeout`), exit, or use up its heap: only its own item fails,
- * and a new worker takes the place of one that died. An item may be computed a second time when its
- * worker dies of another before it has answered; so the function should have no side effects.
+ * Each item ends once, with its result or with a {@linkcode WorkError}. The function may throw anything,
+ * loop for ever (set a `timeout`), exit, or fill its heap: only its own item fails, and a new worker
+ * replaces one that died. If a worker dies, items that it had computed but not yet returned are
+ * computed again, so the function should have no side effects.
  *
- * Items are served first come, first served. Cheap ones go to the workers in groups. Workers start
- * when there is work for them, and stay; while the pool is idle they do not keep the process alive.
- * They have the permissions of the program; a module on the local disk needs `--allow-read` for it.
+ * Items are served first come, first served. Cheap ones travel to the workers in groups. Workers start
+ * when there is work for them, and stay; an idle pool does not keep the process alive. Workers have the
+ * permissions of the program. A module on the local disk needs `--allow-read` for it.
  *
  * @example A function in a module of its own
  * ```ts ignore
@@ -112,7 +112,7 @@ export class WorkPool<M extends object = object, E extends PropertyKey = "defaul
    * @param module The absolute URL of the module.
    * @param options The options.
    * @throws {RangeError} If a number is out of range.
-   * @throws {TypeError} If the module is no absolute URL, or another option of the wrong kind.
+   * @throws {TypeError} If the module is not an absolute URL, or an option is of the wrong kind.
    */
   constructor(module: string | URL, options: WorkPoolOptions<M, E> = {}) {
     const { workers, onComputed, ...settings } = resolvePoolOptions(
@@ -128,13 +128,13 @@ export class WorkPool<M extends object = object, E extends PropertyKey = "defaul
     return this.#crew.queued;
   }
 
-  /** Items in the hands of the workers, which are at one of them each. */
+  /** Items that the workers hold. Each worker computes one of its items at a time. */
   get inFlight(): number {
     return this.#crew.inFlight;
   }
 
   /**
-   * Starts a worker, if there is none, and tells whether the module can be used.
+   * Starts a worker if there is none, and finds out whether the module can be used.
    *
    * @throws {WorkerStartError} If it cannot be loaded, has no such export, or its `setup()` fails.
    * @throws {PoolClosedError} If the pool is closed.
@@ -146,12 +146,12 @@ export class WorkPool<M extends object = object, E extends PropertyKey = "defaul
   /**
    * Computes one item.
    *
-   * @param task What the function is called with.
+   * @param task The argument of the function.
    * @param options The options.
    * @returns Its result.
-   * @throws {WorkError} If there is none.
+   * @throws {WorkError} If it has none.
    * @throws {WorkerStartError} If no worker can be started.
-   * @throws {PoolClosedError} If the pool is closed, or disposed of before it is done.
+   * @throws {PoolClosedError} If the pool is closed, or disposed of before the item is done.
    */
   run(task: TaskOf<M, E>, options?: RunOptions): Promise<ResultOf<M, E>> {
     return new Promise((resolve, reject) => {
@@ -162,19 +162,19 @@ export class WorkPool<M extends object = object, E extends PropertyKey = "defaul
   }
 
   /**
-   * Computes many items, and reads only so many of them ahead: whoever is slow to take the results
-   * slows down the reading of the source. Nothing is read before the module is known to be usable.
+   * Computes many items, and reads only a limited number of them ahead: a slow consumer slows the
+   * reading of the source down. Nothing is read before the module is known to work.
    *
-   * An item without a result ends the iteration with a {@linkcode WorkError} that carries it, unless
-   * `onError` takes care of it: then the others go on. When the source fails, the items before come
-   * first. Whoever leaves the loop has the source closed, and the work withdrawn that is not done.
+   * An item without a result ends the iteration with a {@linkcode WorkError} that carries it. With
+   * `onError`, the others go on. If the source fails, the items before that are yielded first. Leaving
+   * the loop closes the source and cancels the work that is not done.
    *
    * @typeParam T The type of the items.
    * @param items The items.
-   * @param options The options. Where items are not what the function takes, `task` is needed.
+   * @param options The options. `task` is required if items are not what the function takes.
    * @returns The items and their results, as they are done or in order.
    * @throws {RangeError} If `lookAhead` is not a positive integer.
-   * @throws {TypeError} If another option is no function.
+   * @throws {TypeError} If another option is not a function.
    * @throws {WorkError} If an item has no result and there is no `onError`.
    * @throws {WorkerStartError} If no worker can be started.
    * @throws {PoolClosedError} If the pool is closed before the end.
@@ -201,25 +201,25 @@ export class WorkPool<M extends object = object, E extends PropertyKey = "defaul
   }
 
   /**
-   * Takes no more items, and ends the workers once those that it has are done; resolves when all
-   * threads have ended. A `map()` that goes on is refused its next item.
+   * Accepts no more items, ends the workers once their items are done, and resolves when all threads
+   * have ended. A `map()` in progress fails at its next item.
    */
   close(): Promise<void> {
     return this.#crew.close();
   }
 
   /**
-   * Ends the workers at once, at the end of an `await using` block. What is not done is rejected with
-   * a {@linkcode PoolClosedError}.
+   * Ends the workers at once, at the end of an `await using` block. Unfinished items are rejected with a
+   * {@linkcode PoolClosedError}.
    */
   [Symbol.asyncDispose](): Promise<void> {
     return this.abort();
   }
 
   /**
-   * Ends the workers at once, whatever they are at, and rejects what is not done.
+   * Ends the workers at once, whatever they are doing, and rejects unfinished items.
    *
-   * @param reason What to reject with, by default a {@linkcode PoolClosedError}.
+   * @param reason The reason to reject with, by default a {@linkcode PoolClosedError}.
    */
   abort(
     reason: unknown = new PoolClosedError("Cannot compute an item as the pool was closed before"),

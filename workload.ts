@@ -1,6 +1,6 @@
 /**
- * One unit of CPU work: a password → its hash, with bcrypt (the cost is time), or with scrypt or
- * Argon2id (the cost is time and memory).
+ * One unit of CPU work: a password into its hash, with bcrypt (which costs time), or with scrypt or
+ * Argon2id (which cost time and memory).
  *
  * @module
  */
@@ -18,10 +18,10 @@ import { assertPositiveInteger } from "./_internal/shared/validate.ts";
 
 export type { AlgorithmName, Parameter, ParameterName };
 
-/** Least and most that bcrypt's cost may be. */
+/** Limits of bcrypt's cost. */
 const { min: MIN_COST, max: MAX_COST } = ALGORITHMS.bcrypt.parameters.cost!;
 
-/** Options of {@linkcode hashPassword}. Each algorithm has some of the parameters. */
+/** Options of {@linkcode hashPassword}. Each algorithm takes some of the parameters. */
 export interface HashOptions {
   /**
    * What passwords are hashed with.
@@ -30,20 +30,22 @@ export interface HashOptions {
    */
   algorithm?: AlgorithmName;
   /**
-   * The time. Of bcrypt, the binary logarithm of the number of rounds, from 4 to 31; of scrypt, that of
-   * N, from 1 to 30, which is memory too; of Argon2id, the number of passes over the memory.
+   * The time it takes. For bcrypt, the binary logarithm of the number of rounds, from 4 to 31. For
+   * scrypt, the binary logarithm of N, from 1 to 30, which also sets the memory. For Argon2id, the
+   * number of passes over the memory.
    *
    * @default {12 for bcrypt, 14 for scrypt, 2 for argon2id}
    */
   cost?: number;
   /**
-   * The memory of Argon2id, in KiB. (That of scrypt is `128 * 2 ** cost * blockSize` bytes.)
+   * The memory of Argon2id, in KiB. (scrypt uses `128 * 2 ** cost * blockSize` bytes.)
    *
    * @default {19_456}
    */
   memory?: number;
   /**
-   * Of scrypt, the times that the work is done; of Argon2id, the lanes that the memory is divided into.
+   * For scrypt, how many times the work is done; for Argon2id, into how many lanes the memory is
+   * divided.
    *
    * @default {1}
    */
@@ -71,7 +73,7 @@ export interface ScryptOptions {
    */
   r?: number;
   /**
-   * Times the work is done, one after the other, in the same memory.
+   * How many times the work is done, one after the other, in the same memory.
    *
    * @default {1}
    */
@@ -96,14 +98,14 @@ export interface RandomPasswordOptions {
 /** Options of {@linkcode calibrate}. */
 export interface CalibrateOptions {
   /**
-   * The work to be measured, at a given cost.
+   * The work to measure, at a given cost.
    *
    * @default {hashPasswordSync}
    */
   hash?: (password: string, options: { cost: number }) => unknown;
 }
 
-/** The parameters that an algorithm has, with their defaults and limits: what flags can be made of. */
+/** The parameters of an algorithm, with their defaults and limits, for making flags of them. */
 export function parametersOf(
   algorithm: AlgorithmName,
 ): { readonly [name in ParameterName]?: Parameter } {
@@ -111,8 +113,8 @@ export function parametersOf(
 }
 
 /**
- * Throws unless a password can be hashed as it is: bcrypt sees 72 bytes and stops at a NUL, and
- * Argon2id takes no empty password. What it throws tells nothing of the password but its length.
+ * Throws unless a password can be hashed as it is: bcrypt reads 72 bytes and stops at a NUL, and
+ * Argon2id takes no empty password. The error reveals nothing of the password but its length.
  *
  * @example Usage
  * ```ts
@@ -126,7 +128,8 @@ export function parametersOf(
  *
  * @param password The password.
  * @param options The algorithm.
- * @throws {TypeError} If it is no string, or has half of a surrogate pair or, with bcrypt, a NUL in it.
+ * @throws {TypeError} If it is not a string, or contains half of a surrogate pair or, with bcrypt, a
+ *   NUL.
  * @throws {RangeError} If it is too long or too short.
  */
 export function checkPassword(
@@ -137,11 +140,11 @@ export function checkPassword(
 }
 
 /**
- * Hashes a password, by default with bcrypt, and gives the event loop a turn now and then: bcrypt
- * about every 100 ms, scrypt all the time, Argon2id when it is done.
+ * Hashes a password, by default with bcrypt. Meanwhile the event loop gets a turn about every 100 ms
+ * with bcrypt, is free with scrypt, and is blocked with Argon2id.
  *
- * bcrypt sees 72 bytes and stops at a NUL. A longer password, or one with a NUL, is refused and
- * never silently cut.
+ * bcrypt reads 72 bytes and stops at a NUL. A longer password, or one with a NUL, is refused and never
+ * silently truncated.
  *
  * @example Usage
  * ```ts
@@ -164,7 +167,7 @@ export function checkPassword(
  *
  * @param password The password.
  * @param options The options.
- * @returns The hash, with salt and parameters: of bcrypt `$2b$12$…`, 60 characters.
+ * @returns The hash, with salt and parameters: `$2b$12$…` and 60 characters long for bcrypt.
  * @throws {TypeError} If the password cannot be hashed as it is: see {@linkcode checkPassword}.
  * @throws {RangeError} If its length or a parameter is out of range.
  */
@@ -175,7 +178,7 @@ export async function hashPassword(password: string, options: HashOptions = {}):
 }
 
 /**
- * Hashes a password with bcrypt or scrypt, and blocks the thread meanwhile.
+ * Hashes a password with bcrypt or scrypt, and blocks the thread.
  *
  * @example Usage
  * ```ts
@@ -188,7 +191,7 @@ export async function hashPassword(password: string, options: HashOptions = {}):
  * @param password The password.
  * @param options The options.
  * @returns The hash, with salt and parameters.
- * @throws {TypeError} If the password cannot be hashed as it is, or the algorithm has to wait.
+ * @throws {TypeError} If the password cannot be hashed as it is, or the algorithm is asynchronous.
  * @throws {RangeError} If its length or a parameter is out of range.
  */
 export function hashPasswordSync(password: string, options: HashOptions = {}): string {
@@ -201,8 +204,8 @@ export function hashPasswordSync(password: string, options: HashOptions = {}): s
 }
 
 /**
- * Hashes many passwords with bcrypt, several at once in WebAssembly, and blocks the thread meanwhile.
- * That takes less than half the time of {@linkcode hashPasswordSync} for each.
+ * Hashes many passwords with bcrypt, several at once in WebAssembly, and blocks the thread. That takes
+ * less than half the time of calling {@linkcode hashPasswordSync} for each.
  *
  * @example Usage
  * ```ts
@@ -217,7 +220,7 @@ export function hashPasswordSync(password: string, options: HashOptions = {}): s
  * @param options The cost.
  * @returns The hashes, in order.
  * @throws {TypeError} If a password cannot be hashed as it is.
- * @throws {RangeError} If the length of one or the cost is out of range.
+ * @throws {RangeError} If the length of a password or the cost is out of range.
  * @throws {Error} If there is no WebAssembly.
  */
 export function hashPasswordsSync(
@@ -242,7 +245,7 @@ export function hashPasswordsSync(
 let bcryptLanes: BcryptLanes | undefined;
 
 /**
- * Hashes a password with scrypt, with its parameters as scrypt calls them. It runs outside the thread
+ * Hashes a password with scrypt, with the parameters as scrypt names them. It runs outside the thread
  * of the event loop.
  *
  * @example Usage
@@ -257,7 +260,7 @@ let bcryptLanes: BcryptLanes | undefined;
  * @param password The password, of any length.
  * @param options The options.
  * @returns The hash, with salt and parameters: `$scrypt$ln=14,r=8,p=1$…$…`.
- * @throws {TypeError} If the password is no string, or has half of a surrogate pair in it.
+ * @throws {TypeError} If the password is not a string, or contains half of a surrogate pair.
  * @throws {RangeError} If a parameter is out of range.
  */
 export async function scryptPassword(
@@ -271,7 +274,7 @@ export async function scryptPassword(
 }
 
 /**
- * Tells whether a hash, of any of the algorithms, is that of this password.
+ * Tells whether a password matches a hash, of any of the algorithms.
  *
  * @example Usage
  * ```ts
@@ -284,9 +287,9 @@ export async function scryptPassword(
  *
  * @param password The password.
  * @param hash The hash.
- * @returns Whether they belong together. A password that could not have been hashed never does.
- * @throws {TypeError} If the hash is of none of them.
- * @throws {RangeError} If it asks for more memory than can be had.
+ * @returns Whether they match. A password that could not have been hashed never does.
+ * @throws {TypeError} If the hash is of none of the algorithms.
+ * @throws {RangeError} If the hash asks for too much memory.
  */
 export function verifyPassword(password: string, hash: string): Promise<boolean> {
   return verify(password, hash);
@@ -320,7 +323,7 @@ export function randomPassword(options: RandomPasswordOptions = {}): string {
 }
 
 /**
- * Finds the cost at which one hash takes about so long on this machine, now.
+ * Finds the cost at which one hash takes about this long, on this machine, right now.
  *
  * @example Usage
  * ```ts
@@ -358,7 +361,7 @@ export async function calibrate(
   return Math.min(MAX_COST, Math.max(MIN_COST, nearest));
 }
 
-/** The fastest of some calls, in milliseconds: what disturbs a call only ever makes it slower. */
+/** The fastest of some calls, in milliseconds: disturbances only ever make a call slower. */
 async function fastest(call: () => unknown, times: number): Promise<number> {
   let best = Infinity;
   for (let i = 0; i < times; i++) {

@@ -1,14 +1,14 @@
 /**
- * Why an item has no result: its function threw, its task or its result cannot be sent to or from a
- * worker, it took longer than its `timeout`, or its worker died of it.
+ * Why an item has no result: its function threw, its task or its result cannot be sent between
+ * threads, it took longer than its `timeout`, or its worker died.
  */
 export type WorkFailure = "threw" | "task" | "result" | "timeout" | "died";
 
 /**
- * An item that has no result, while the pool goes on with the others. `cause` is what was thrown, as
- * far as it could be brought over from the worker.
+ * An item has no result; the pool goes on with the others. `cause` is what was thrown, as far as it
+ * could be sent from the worker.
  *
- * @example Why it failed
+ * @example Find out why it failed
  * ```ts
  * import { WorkError, WorkPool } from "@burst/batcher/pool";
  * import { assert, assertEquals } from "@std/assert";
@@ -43,17 +43,17 @@ export class WorkError<T = unknown> extends Error {
     this.#item = options.item;
   }
 
-  /** The item. A log of the error does not show it, as there may be a secret in it. */
+  /** The item. A log of the error does not show it, as it may contain a secret. */
   get item(): T {
     return this.#item;
   }
 }
 
 /**
- * Nothing can be computed, as no worker can be started: the module cannot be loaded, has no such
+ * No worker can be started, so nothing can be computed: the module cannot be loaded, has no such
  * export, or its `setup()` failed. `cause` is what was thrown.
  *
- * @example Before any item is read
+ * @example Find out before any item is read
  * ```ts
  * import { WorkerStartError, WorkPool } from "@burst/batcher/pool";
  * import { assert } from "@std/assert";
@@ -77,9 +77,9 @@ export class WorkerStartError extends Error {
 }
 
 /**
- * An item that was not computed, as the pool was closed before.
+ * An item was not computed, because the pool was closed first.
  *
- * @example Closing at once
+ * @example Close at once
  * ```ts
  * import { PoolClosedError, WorkPool } from "@burst/batcher/pool";
  * import { assert } from "@std/assert";

@@ -3,7 +3,7 @@ import type { MapOptions } from "./options.ts";
 import { Task } from "./task.ts";
 import { packThrown, tellThrown } from "./thrown.ts";
 
-/** An item, and what was computed of it. */
+/** An item and its result. */
 export interface Result<T, R> {
   /** The item. */
   readonly item: T;
@@ -11,10 +11,10 @@ export interface Result<T, R> {
   readonly result: R;
 }
 
-/** What it takes to compute a stream of items. */
+/** What computing a stream of items needs. */
 export interface Mapping<T, R> extends Omit<MapOptions<T, unknown>, "lookAhead"> {
   readonly items: Iterable<T> | AsyncIterable<T>;
-  /** Most items that are read ahead, as of now. */
+  /** Most items to read ahead, as of now. */
   readonly lookAhead: () => number;
   /** Resolves once a worker is ready. */
   readonly start: () => Promise<void>;
@@ -53,26 +53,26 @@ async function startOrAbort(start: Promise<void>, signal: AbortSignal | undefine
   }
 }
 
-/** Whether the pool is at an end, rather than one item without a result. */
+/** Whether the pool is over, rather than one item without a result. */
 function endsAll(error: unknown): boolean {
   return error instanceof PoolClosedError || error instanceof WorkerStartError;
 }
 
 /**
- * Takes items from their source ahead of the consumer, so that the workers have what to do while the
- * consumer is busy, but never more than `lookAhead` of them.
+ * Reads items ahead of the consumer, so that the workers have something to do while the consumer is
+ * busy, but never more than `lookAhead` of them.
  */
 class LookAhead<T, R> {
   readonly #mapping: Mapping<T, R>;
   readonly #iterator: Iterator<T> | AsyncIterator<T>;
-  /** The results that are there, by their place: in the order of reading, or of being done. */
+  /** The available results, by their place: in the order of reading, or as they are done. */
   readonly #results = new Map<number, Outcome<T, R>>();
   readonly #tasks = new Set<Task>();
   #read = 0;
   #done = 0;
   #taken = 0;
   #reading = false;
-  /** Set once the source has no more: it came to its end, or failed. */
+  /** Set once the source has ended or failed. */
   #sourceEnd: { readonly error?: unknown } | undefined;
   #ended = false;
   #wake = Promise.withResolvers<void>();
@@ -86,7 +86,7 @@ class LookAhead<T, R> {
     this.#readAhead();
   }
 
-  /** The next result, or nothing at the end. What failed in the source comes after all results. */
+  /** The next result, or nothing at the end. An error of the source comes after all results. */
   async next(): Promise<Outcome<T, R> | undefined> {
     for (;;) {
       this.#mapping.signal?.throwIfAborted();
@@ -105,7 +105,7 @@ class LookAhead<T, R> {
     }
   }
 
-  /** Withdraws what is not done, and closes the source. */
+  /** Cancels what is not done, and closes the source. */
   async end(): Promise<void> {
     this.#ended = true;
     this.#mapping.signal?.removeEventListener("abort", this.#onAbort);

@@ -24,37 +24,37 @@ export interface WorkPoolOptions<M extends object = object, E extends PropertyKe
    */
   workers?: number;
   /**
-   * Most milliseconds for which one item may be computed, from its beginning. Then its worker is ended,
-   * even in the middle of a loop, and only this item fails. By default there is no limit.
+   * How long one item may take, in milliseconds, from its own start. Then its worker is ended, even in
+   * the middle of a loop, and only this item fails. By default there is no limit.
    */
   timeout?: number;
-  /** What `setup()` is called with in each worker. It is copied. */
+  /** The argument of `setup()` in each worker. It is copied. */
   data?: DataOf<M>;
   /**
-   * Name of the function that computes.
+   * The name of the function to run.
    *
    * @default {"default"}
    */
   export?: E & string;
   /**
-   * Most milliseconds until a worker is ready: the module loaded, and its `setup()` done.
+   * How long a worker may take to load the module and run its `setup()`, in milliseconds.
    *
    * @default {30_000}
    */
   startTimeout?: number;
   /**
-   * Most megabytes of the JavaScript heap of each worker. A worker that needs more is ended, and the
-   * item that it was at fails. What lies outside of the heap, such as the bytes of an `ArrayBuffer`,
-   * does not count; and Bun has no such limit.
+   * The largest JavaScript heap of a worker, in megabytes. A worker that needs more is ended, and the
+   * item it was computing fails. Memory outside the heap, such as the bytes of an `ArrayBuffer`, does
+   * not count. Bun has no such limit.
    *
    * @default {2048}
    */
   maxHeap?: number;
-  /** Called for each result, before it is handed over. */
+  /** Called for each result, before the caller gets it. */
   onComputed?: (computed: Computed) => void;
   /**
-   * Makes a worker, for bundlers: of a program that imports this module and does no more, with the
-   * options given.
+   * Makes a worker, for bundlers: from a program that only imports this module, with the given
+   * options.
    *
    * @default {(url, options) => new Worker(url, options)}
    */
@@ -68,9 +68,9 @@ export type DataOf<M> = M extends { setup(data: infer D): unknown } ? D : unknow
  * Options of {@linkcode WorkPool.run}.
  */
 export interface RunOptions {
-  /** Rejects with its reason, at once. What is being computed is ended, unless it is done soon. */
+  /** Rejects with its reason at once. A computation in progress is ended, unless it is done soon. */
   signal?: AbortSignal;
-  /** What of the task is moved instead of copied: buffers and ports that nobody needs here. */
+  /** Parts of the task to move instead of copy: buffers and ports that you no longer need. */
   transfer?: readonly Transferable[];
 }
 
@@ -82,30 +82,30 @@ export interface RunOptions {
  */
 export interface MapOptions<T, A = unknown> {
   /**
-   * What of an item is computed; what it throws is an error of the item.
+   * Makes the argument of the function from an item. An error rejects the item.
    *
    * @default {(item) => item}
    */
   task?: (item: T) => A;
-  /** What of a task is moved instead of copied. */
+  /** Lists the parts of a task to move instead of copy. */
   transfer?: (task: A) => readonly Transferable[];
   /**
-   * Whether results come in the order of the items, or as they are done.
+   * Whether results come in the order of the items, rather than as they are done.
    *
    * @default {false}
    */
   ordered?: boolean;
   /**
-   * Most items that have been taken from the source and whose results have not been asked for.
+   * Most items that have been read and whose results have not been taken.
    *
-   * @default {as many as take the workers 100 ms, from 4 to 1024 for each of them}
+   * @default {100 ms of work, from 4 to 1024 items for each worker}
    */
   lookAhead?: number;
-  /** Ends it with the signal's reason. */
+  /** Ends the iteration with the signal's reason. */
   signal?: AbortSignal;
   /**
-   * Called, and awaited, instead of a result where an item has none. What it throws ends the
-   * iteration; without it, the first such item does.
+   * Called and awaited for an item without a result. An error that it throws ends the iteration;
+   * without `onError`, the first such item does.
    */
   onError?: (error: WorkError<T>, item: T) => unknown;
 }
