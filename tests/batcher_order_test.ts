@@ -164,6 +164,23 @@ Deno.test("AsyncBatcher.add() withdraws an item that stands in the line of its k
   assertEquals((await batcher.close()).unsent, 1);
 });
 
+Deno.test("AsyncBatcher.add() passes no key on when an item that waits for it is withdrawn", async () => {
+  const { send, calls, sent } = stoppable();
+  const batcher = new AsyncBatcher(send, { orderingKey: firstLetter, linger: 60_000, maxItems: 9 });
+  const controller = new AbortController();
+  batcher.push("a1");
+  const withdrawn = rejection(batcher.add("a2", { signal: controller.signal }));
+  batcher.push("a3");
+  controller.abort();
+  await withdrawn;
+  const closed = batcher.close();
+  assertEquals(sent(), ["a1"]);
+  calls[0].resolve();
+  await settle();
+  calls[1].resolve();
+  assertEquals((await closed).saved, 2);
+});
+
 Deno.test("AsyncBatcher.add() passes a key on when the item that has it is withdrawn", async () => {
   const { send, sent } = stoppable();
   const batcher = new AsyncBatcher(send, { orderingKey: firstLetter, linger: 60_000, maxItems: 9 });
