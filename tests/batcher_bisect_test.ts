@@ -190,6 +190,18 @@ Deno.test("AsyncBatcher with bisect retries a part on its own", async () => {
   assertEquals(saved.sort(), [1, 2, 3]);
 });
 
+Deno.test("AsyncBatcher with bisect starts to count the attempts at a part anew", async () => {
+  const { send, saved } = atomicSend((item) => item === 0);
+  let calls = 0;
+  const batcher = new AsyncBatcher<number>((items, batch) => {
+    if (++calls === 3) throw Object.assign(new Error("busy"), { retryable: true });
+    return send(items, batch);
+  }, { bisect: true, linger: 60_000, retry: { maxAttempts: 2, minDelay: 0 } });
+  for (const item of range(2)) batcher.push(item);
+  assertEquals((await batcher.close()).failed, 1);
+  assertEquals(saved, [1]);
+});
+
 Deno.test("AsyncBatcher.abort() ends a bisection, and each item ends as what is known of it", async () => {
   const { send, calls } = new ControlledSend<number>();
   const batcher = new AsyncBatcher(send, {

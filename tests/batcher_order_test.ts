@@ -84,7 +84,10 @@ Deno.test("AsyncBatcher with orderingKey gives up what waits behind a call that 
       "Cannot send an item as a call with an earlier one of its ordering key has not come back",
     ],
   );
-  // The next one waits anew, and passes where the call comes back in time.
+  // The next ones wait anew, each no longer, and pass where the call comes back in time.
+  const late = rejection(batcher.add("a0"));
+  await clock.tickAsync(100);
+  assertInstanceOf(await late, UnsentError);
   const third = batcher.add("a4");
   await clock.tickAsync(99);
   calls[0].resolve();
@@ -92,7 +95,7 @@ Deno.test("AsyncBatcher with orderingKey gives up what waits behind a call that 
   assertEquals(sent(), ["a1", "a4"]);
   calls[1].resolve();
   await third;
-  assertEquals(await batcher.close(), { added: 4, saved: 1, failed: 0, unknown: 1, unsent: 2 });
+  assertEquals(await batcher.close(), { added: 5, saved: 1, failed: 0, unknown: 1, unsent: 3 });
   assertEquals(clock.countTimers(), 0);
 });
 
@@ -159,6 +162,23 @@ Deno.test("AsyncBatcher.add() withdraws an item that stands in the line of its k
   calls[1].resolve();
   await third;
   assertEquals((await batcher.close()).unsent, 1);
+});
+
+Deno.test("AsyncBatcher.add() passes no key on when an item that waits for it is withdrawn", async () => {
+  const { send, calls, sent } = stoppable();
+  const batcher = new AsyncBatcher(send, { orderingKey: firstLetter, linger: 60_000, maxItems: 9 });
+  const controller = new AbortController();
+  batcher.push("a1");
+  const withdrawn = rejection(batcher.add("a2", { signal: controller.signal }));
+  batcher.push("a3");
+  controller.abort();
+  await withdrawn;
+  const closed = batcher.close();
+  assertEquals(sent(), ["a1"]);
+  calls[0].resolve();
+  await settle();
+  calls[1].resolve();
+  assertEquals((await closed).saved, 2);
 });
 
 Deno.test("AsyncBatcher.add() passes a key on when the item that has it is withdrawn", async () => {

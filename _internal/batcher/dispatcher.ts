@@ -42,6 +42,7 @@ export class Dispatcher<T, R> {
     const queue = this.#queue;
     queue.wake(now);
     while (this.inFlight < maxInFlight && !this.#isPaused) {
+      if (queue.isClogged) return this.#setTimer(queue.nextRetry, now);
       const batch = this.#dueBatch(now);
       if (batch === undefined) return this.#lookAgain(now);
       if (rateLimit !== undefined) {

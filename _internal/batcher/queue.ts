@@ -64,8 +64,13 @@ export class Queue<T, R> {
   /** Whether another item may enter at once, not counting the producers that wait already. */
   get hasRoom(): boolean {
     const { maxQueued, maxQueuedBytes } = this.#limits;
-    return this.#items - this.#waitingItems < maxQueued && this.#laterItems < LATER * maxQueued &&
+    return this.#items - this.#waitingItems < maxQueued && !this.isClogged &&
       this.#bytes - this.#waitingBytes < maxQueuedBytes;
+  }
+
+  /** Whether so much is to be sent again that nothing may leave, as it might come back as well. */
+  get isClogged(): boolean {
+    return this.#laterItems >= LATER * this.#limits.maxQueued;
   }
 
   /** Whether nothing can join the batches that are being filled. */
