@@ -102,7 +102,7 @@ export class AsyncBatcher<T, R = void> implements AsyncDisposable {
     const resolved = resolveSink(sink, options);
     this.#send = resolved.send;
     this.#options = resolveOptions(resolved.options);
-    const { signal, timeout, failFast, onBatch } = this.#options;
+    const { signal, timeout, retry, failFast, onBatch } = this.#options;
     this.#queue = new Queue(this.#options);
     this.#ledger = new Ledger({
       ...this.#options,
@@ -110,7 +110,7 @@ export class AsyncBatcher<T, R = void> implements AsyncDisposable {
         if (failFast) this.#stop("the batcher has stopped at one that was not saved", error);
       },
     });
-    this.#lines = new KeyLines(timeout, {
+    this.#lines = new KeyLines(Math.max(timeout, retry.deadline), {
       release: (one) => this.#intake.release(one),
       giveUp: (waiting) => this.#intake.giveUp(waiting),
     });

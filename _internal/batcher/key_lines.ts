@@ -12,16 +12,16 @@ export interface KeyLineEvents<T, R> {
 /**
  * The ordering keys. One item at a time holds a key, from when it joins a batch until it is settled and
  * every call with it has returned: a call that has timed out may still save it. If such a call does
- * not return, the items behind it wait no longer than an attempt may take.
+ * not return, the items behind it have a limit to their patience.
  */
 export class KeyLines<T, R> {
   readonly #lines = new Map<unknown, KeyLine<T, R>>();
-  readonly #timeout: number;
+  readonly #patience: number;
   readonly #events: KeyLineEvents<T, R>;
 
-  /** `timeout`: how long, in milliseconds, an attempt may take. */
-  constructor(timeout: number, events: KeyLineEvents<T, R>) {
-    this.#timeout = timeout;
+  /** `patience`: how long, in milliseconds, items wait for a call that has not come back. */
+  constructor(patience: number, events: KeyLineEvents<T, R>) {
+    this.#patience = patience;
     this.#events = events;
   }
 
@@ -79,7 +79,8 @@ export class KeyLines<T, R> {
 
   #watch(line: KeyLine<T, R>): void {
     if (!line.isSettled || line.calls === 0 || line.waiting?.head === undefined) return;
-    line.timer ??= setTimeout(() => this.#events.giveUp(this.#empty(line)), this.#timeout);
+    if (this.#patience === Infinity) return;
+    line.timer ??= setTimeout(() => this.#events.giveUp(this.#empty(line)), this.#patience);
   }
 
   #empty(line: KeyLine<T, R>): Item<T, R>[] {

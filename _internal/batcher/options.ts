@@ -105,7 +105,7 @@ export interface AsyncBatcherOptions<T> {
    * a `Map`. Without it, batches may overtake each other if `maxInFlight` is above 1.
    *
    * A call that has timed out may still save its items. Until it returns, items with the same key wait,
-   * but no longer than `timeout`: then they are unsent.
+   * as long as retries may go on, or for `timeout` where there are none: then they are unsent.
    */
   orderingKey?: (item: T) => unknown;
   /** The group of an item, such as a destination; no batch mixes groups. Compared as in a `Map`. */

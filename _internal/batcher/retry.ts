@@ -46,6 +46,8 @@ export interface RetryOptions {
 
 /** When items are sent again, with every option filled in. */
 export interface RetryPolicy {
+  /** How long, in milliseconds after the first attempt began, another one may begin. */
+  readonly deadline: number;
   /** Never throws. */
   readonly isRetryable: (error: unknown) => boolean;
   /**
@@ -74,6 +76,7 @@ export function retryPolicy(options: RetryOptions | false): RetryPolicy {
   assertMilliseconds(intent, "retry.maxDelay", maxDelay);
   if (deadline !== Infinity) assertMilliseconds(intent, "retry.deadline", deadline);
   return {
+    deadline: options === false ? 0 : deadline,
     isRetryable: guardQuestion("retry.isRetryable", isRetryable),
     delayAfter(attempt, elapsed, { jitter = Math.random(), atLeast = 0 } = {}) {
       if (attempt >= maxAttempts) return undefined;
