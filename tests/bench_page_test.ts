@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { delayPoints, saveTimes, timelineBars } from "../scripts/bench/figures/data.ts";
@@ -110,8 +110,8 @@ async function makePage(): Promise<{ html: string; files: Map<string, string> }>
       ...["--count", "8", "--cost", "4,5", "--latency", "0,5", "--repeat", "2"],
       ...["--modes", "no-io,serial,async,pool", "--report", page, "--svg", join(folder, "svg")],
     );
-    assertEquals(code, 0, stderr);
-    assertMatch(stderr, /^Loading the library that draws the figures\n(\d+%: .*\n)*$/);
+    assertEquals([code, stderr], [0, ""]);
+
     const files = new Map<string, string>();
     for await (const { name } of Deno.readDir(join(folder, "svg"))) {
       files.set(name, await Deno.readTextFile(join(folder, "svg", name)));
