@@ -85,3 +85,19 @@ databaseTest("describeTable() waits a limited time for an answer", async (sql) =
   );
   connection.cut();
 });
+
+proxyTest("AsyncBatcher calls no row unknown that was not sent", async (lines) => {
+  const { sql, via, proxy } = lines;
+  await sql.unsafe(WITH_KEY);
+  const writer = awaitedWriter(via, USERS);
+  const [connection] = proxy.connections;
+  connection.stall();
+  await using batcher = new AsyncBatcher(writer, { timeout: 200, retry: false });
+  // The question, and a row behind it
+  for (const id of [1, 2]) {
+    const error = await rejection(batcher.add(rowOf(id)));
+    assertEquals((error as PostgresWriteError).outcome, "failed");
+  }
+  connection.cut();
+  await assertUsable(via);
+});

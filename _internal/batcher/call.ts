@@ -1,5 +1,5 @@
 import type { Batch, Send } from "../shared/contract.ts";
-import { isError, isThenable, messageOf } from "../shared/inspect.ts";
+import { isError, isThenable, messageOf, read } from "../shared/inspect.ts";
 import { OutcomeError, UnknownOutcomeError } from "../shared/outcome.ts";
 import { describe } from "../shared/validate.ts";
 import { readError } from "./error_facts.ts";
@@ -26,6 +26,12 @@ export interface CallOptions {
 }
 
 /**
+ * How many turns of the microtask queue a send function that is aborted has to say that it has saved
+ * nothing, as it knows if it has sent nothing. They take microseconds.
+ */
+const LAST_WORDS = 64;
+
+/**
  * Calls the send function at once. Whatever it does (throw, hang, return nonsense, answer late), there
  * is an answer.
  */
@@ -37,10 +43,14 @@ export function startCall<T, R>(
   const { promise: answer, resolve } = Promise.withResolvers<Answer<R>>();
   const controller = new AbortController();
 
-  function giveUp(message: string, reason: unknown): void {
+  let isGivenUp = false;
+
+  async function giveUp(message: string, reason: unknown): Promise<void> {
     clearTimeout(timer);
-    resolve({ error: new UnknownOutcomeError(message, { cause: reason }) });
+    isGivenUp = true;
     controller.abort(reason);
+    for (let i = 0; i < LAST_WORDS; i++) await undefined;
+    resolve({ error: new UnknownOutcomeError(message, { cause: reason }) });
   }
 
   const timer = setTimeout(() => {
@@ -53,8 +63,9 @@ export function startCall<T, R>(
   const call = callSend(send, items.slice(), { ...batch, signal: controller.signal });
   call.then((answer) => {
     clearTimeout(timer);
-    onReturn?.();
-    resolve(answer);
+    const error = "error" in answer ? answer.error : undefined;
+    if (read(error, "over") !== false) onReturn?.();
+    if (!isGivenUp || read(error, "outcome") === "failed") resolve(answer);
   });
 
   return {

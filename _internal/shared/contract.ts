@@ -6,7 +6,9 @@ import type { Failure } from "./outcome.ts";
  * result may be a promise.
  *
  * When its signal is aborted, it should stop, and settle once nothing of the batch can be saved any
- * more: until then its ordering keys are held.
+ * more: until then its ordering keys are held. If it knows at once that nothing was saved, it rejects
+ * with an error whose `outcome` is `"failed"`. If it cannot know, with one whose `over` is `false`:
+ * then its keys are not let go.
  *
  * It is called synchronously, from inside `add()` or `push()` if a batch is full, so it should start
  * the request and return the promise.
