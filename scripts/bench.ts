@@ -1,5 +1,6 @@
 /**
- * The main job: measures what concurrency gains when hashes are saved to PostgreSQL.
+ * The main job: measures what concurrency gains when hashes, or the results of a function of
+ * yours, are saved to PostgreSQL.
  *
  * ```sh
  * deno run -A scripts/bench.ts
@@ -70,7 +71,9 @@ function where(
 ): string {
   const left = elapsed * (1 - fraction) / fraction / 1000;
   const time = left < 90 ? `${left.toFixed(0)} s` : `${(left / 60).toFixed(0)} min`;
-  return `${mode.name}, cost ${cost}, ${latencyMs} ms latency, run ${round} of ${repeat}, ${time} left`;
+  return `${mode.name}, ${
+    cost === null ? "" : `cost ${cost}, `
+  }${latencyMs} ms latency, run ${round} of ${repeat}, ${time} left`;
 }
 
 if (import.meta.main) await runScript(main);

@@ -15,18 +15,18 @@ import { onDatabase } from "./_bench.ts";
 function makeRun(count: number, batchSize: number): Run {
   const timeline = new Timeline(count);
   for (let id = 0; id < count; id++) {
-    timeline.noteHash(id, id, id + 1);
+    timeline.noteCompute(id, id, id + 1);
     const sent = Math.min(count, (Math.floor(id / batchSize) + 1) * batchSize);
     timeline.noteSave(id, sent, sent + 10);
   }
   const loopDelay = { at: [10, 60], delays: [0, 45] };
-  return { wallMs: 100, start: 0, cpuMs: 100, responseMs: [], loopDelay, timeline };
+  return { wallMs: 100, start: 0, cpuMs: 100, responseMs: [], loopDelay, timeline, results: [] };
 }
 
 Deno.test("timelineBars() shows sixty requests around the end of the first batch", () => {
   const bars = timelineBars(makeRun(600, 100), 100);
   assertEquals(bars.length, 120);
-  assertEquals(bars[0], { request: 71, kind: "hash", from: 0, to: 1 });
+  assertEquals(bars[0], { request: 71, kind: "compute", from: 0, to: 1 });
   assertEquals(bars[1], { request: 71, kind: "save", from: 30, to: 40 });
   assertEquals(bars.at(-1)!.request, 130);
 });
@@ -35,9 +35,9 @@ Deno.test("timelineBars() shows the whole of a short run, and no bar for what di
   const run = makeRun(3, 1);
   run.timeline.saveStart.fill(NaN);
   assertEquals(timelineBars(run, 100).map(({ request, kind }) => [request, kind]), [
-    [1, "hash"],
-    [2, "hash"],
-    [3, "hash"],
+    [1, "compute"],
+    [2, "compute"],
+    [3, "compute"],
   ]);
 });
 

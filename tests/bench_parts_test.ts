@@ -1,7 +1,7 @@
-import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
 import { stripVTControlCharacters } from "node:util";
 import { compare, formatComparison } from "../scripts/bench/compare.ts";
-import { MODES } from "../scripts/bench/modes.ts";
+import { MODES, type Saved } from "../scripts/bench/modes.ts";
 import { FLAGS, makePlan } from "../scripts/bench/plan.ts";
 import { closeCalls, makeReport, type Report, type Result } from "../scripts/bench/report.ts";
 import type { Run } from "../scripts/bench/run.ts";
@@ -13,9 +13,14 @@ import {
   quantile,
   summarize,
 } from "../scripts/measure/statistics.ts";
+import { passwordWork } from "../scripts/bench/password_work.ts";
 import { duration, formatReport } from "../scripts/bench/table.ts";
 import { Timeline } from "../scripts/bench/timeline.ts";
 import { verifyRun } from "../scripts/bench/verify.ts";
+import { PoolClock } from "../scripts/bench/pool_clock.ts";
+import { savableText } from "../scripts/bench/savable.ts";
+import type { OpenWork } from "../scripts/bench/work.ts";
+import { ScriptError } from "../scripts/cli/run.ts";
 import { parseFlags } from "../scripts/cli/flags.ts";
 import type { Screen } from "../scripts/cli/screen.ts";
 import { allowed } from "./_permissions.ts";
@@ -52,6 +57,8 @@ Deno.test("duration() has three digits and a unit", () => {
   );
 });
 
+const BCRYPT = passwordWork(["password"], { algorithm: "bcrypt", cost: 4 });
+
 function makeResult(mode: string, samples: number[], more: Partial<Result> = {}): Result {
   const { sink, onPool } = MODES.find(({ name }) => name === mode)!;
   return {
@@ -81,6 +88,7 @@ function makeFakeReport(results: Result[], saveMs = 1, latencyMs = 0): Report {
   return {
     version: 1,
     environment,
+    work: BCRYPT.subject,
     settings: { engine: "auto", workers: 1, batchSize: 30 },
     latencies,
     results: results.map((result) => ({ ...result, latencyMs })),
@@ -197,6 +205,7 @@ function measurement(name: string, walls: number[], more: Partial<Run> = {}): Me
     responseMs: [],
     loopDelay,
     timeline: new Timeline(1),
+    results: [],
     ...more,
   }));
   return { mode, cost: 4, latencyMs: 0, count: 10, runs, rowsSaved: mode.sink === "none" ? 0 : 10 };
@@ -204,7 +213,11 @@ function measurement(name: string, walls: number[], more: Partial<Run> = {}): Me
 
 function report(...measurements: Measurement[]): readonly Result[] {
   const { environment } = makeFakeReport([]);
-  return makeReport(environment, { wires: [], measurements }, { workers: 1, batchSize: 30 })
+  return makeReport(environment, { wires: [], measurements }, {
+    works: [BCRYPT],
+    workers: 1,
+    batchSize: 30,
+  })
     .results;
 }
 
@@ -291,8 +304,8 @@ function plan(...args: string[]) {
 }
 
 async function sizes(...args: string[]): Promise<number[][]> {
-  const { workloads } = await plan(...args);
-  return workloads.map(({ cost, passwords }) => [cost, passwords.length]);
+  const { works } = await plan(...args);
+  return works.map(({ cost, count }) => [cost!, count]);
 }
 
 Deno.test({
@@ -334,18 +347,74 @@ Deno.test({
   },
 });
 
-Deno.test("verifyRun() refuses rows that are lost, doubled, or not the hash of their password", async () => {
+Deno.test("verifyRun() refuses rows that are lost, doubled, changed, or wrong", async () => {
   const [mode] = MODES;
-  const passwords = ["one", "two"];
-  const hashes = [
-    "$2b$04$DBpBLaWfWWUzzvkbvf.JPuhIHSpgSAjiDJAUIyUzBcFHNYOPL9RQm",
-    "not a hash",
+  const results = ["one", "two words"];
+  const rows = results.map((result, id) => ({ id, result }));
+  const right = { findWrong: () => Promise.resolve(undefined) };
+  const wrong = { findWrong: () => Promise.resolve("row 1 is wrong") };
+  const verify = (rows: Saved[], work: Pick<OpenWork, "findWrong"> = right) =>
+    verifyRun(mode, rows, { count: 2, results, work });
+  assertEquals(await verify(rows), 2);
+  const refused: [Saved[], string][] = [
+    [[rows[0]], "it saved 1 rows, 1 of them different, for 2 items"],
+    [[rows[0], rows[0]], "it saved 2 rows, 1 of them different, for 2 items"],
+    [
+      [rows[0], { id: 2, result: "two words" }],
+      "it saved 2 rows, 2 of them different, for 2 items",
+    ],
+    [[rows[0], { id: 1, result: "two" }], "row 1 does not hold what was computed"],
   ];
-  const row = (id: number) => ({ id, hash: hashes[id] });
-  const lost = await rejection(verifyRun(mode, [row(0)], passwords)) as Error;
-  assertStringIncludes(lost.message, "saved 1 rows, 1 of them different, for 2 passwords");
-  const doubled = await rejection(verifyRun(mode, [row(0), row(0)], passwords)) as Error;
-  assertStringIncludes(doubled.message, "saved 2 rows, 1 of them different, for 2 passwords");
-  const wrong = await rejection(verifyRun(mode, [row(1)].map((r) => ({ ...r, id: 0 })), ["one"]));
-  assertStringIncludes((wrong as Error).message, "row 0 does not hold the hash of its password");
+  for (const [saved, why] of refused) {
+    const error = await rejection(verify(saved)) as Error;
+    assertEquals(error.message, `Cannot trust the mode 'no-io' as ${why}`);
+  }
+  const error = await rejection(verify(rows, wrong)) as Error;
+  assertEquals(error.message, "Cannot trust the mode 'no-io' as row 1 is wrong");
+});
+
+Deno.test({
+  name: "passwordWork() finds what is not the hash of its password",
+  ignore: !allowed,
+  async fn() {
+    const work = passwordWork(["one", "two"], { algorithm: "bcrypt", cost: 4 });
+    await using open = await work.open({ workers: 1, onPool: false });
+    const hashes = [await open.compute(0), await open.compute(1)];
+    assertEquals(await open.findWrong(hashes), undefined);
+    for (const wrong of [hashes[0], "not a hash"]) {
+      assertEquals(
+        await open.findWrong([hashes[0], wrong]),
+        "row 1 does not hold the hash of its password",
+      );
+    }
+  },
+});
+
+Deno.test("savableText() keeps what JSON would lose, or refuses it", () => {
+  const text = (result: unknown) => savableText(result, "item 3");
+  assertEquals(
+    text({ a: [null, "\0 \n"], big: 2n ** 64n, bytes: new Uint8Array([1, 2]) }),
+    '{"a":[null,"\\u0000 \\n"],"big":"18446744073709551616","bytes":"AQI="}',
+  );
+  assertEquals(text(new Float32Array([0.5, 1])), "[0.5,1]");
+  const circular: Record<string, unknown> = {};
+  circular.self = circular;
+  const refused: [unknown, string][] = [
+    [undefined, "it is undefined"],
+    [{ score: NaN }, "it has NaN in it"],
+    [[new Map()], "it has a Map or a Set in it"],
+    [new ArrayBuffer(1), "it has an ArrayBuffer in it"],
+    [{ f() {} }, "it has a function in it"],
+    [circular, "Converting circular structure to JSON"],
+  ];
+  for (const [result, why] of refused) {
+    const { message } = assertThrows(() => text(result), ScriptError);
+    assertEquals(message, `Cannot save the result of item 3 as ${why}`);
+  }
+});
+
+Deno.test("PoolClock.take() gives the times of equal results one after the other", () => {
+  const clock = new PoolClock();
+  for (const start of [1, 2]) clock.onComputed({ result: 7, worker: 0, start, end: start + 1 });
+  assertEquals([clock.take(7), clock.take(7), clock.take(7)], [[1, 2], [2, 3], undefined]);
 });

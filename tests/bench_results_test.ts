@@ -63,7 +63,7 @@ test("prints a table without --json, and no progress bar into a pipe", async () 
     "1",
   );
   assertEquals([code, stderr], [0, ""]);
-  assertStringIncludes(stdout, "Passwords are hashed and saved, 1 time by each mode");
+  assertStringIncludes(stdout, "Each mode hashes and saves the same passwords once");
   assertStringIncludes(stdout, "bcrypt cost 4: 10 hashes of ");
   assertStringIncludes(stdout, "bcrypt cost 5: 10 hashes of ");
   for (

@@ -2,12 +2,15 @@ import { alignColumns } from "../cli/columns.ts";
 import { whyUnreadable } from "../cli/files.ts";
 import { ScriptError } from "../cli/run.ts";
 import type { Report, Result } from "./report.ts";
+import { describeSubject, wordsOf } from "./work.ts";
 import { overlap, type Summary } from "../measure/statistics.ts";
 import { duration } from "./table.ts";
 
 /** This run beside an earlier one. */
 export interface Comparison {
   readonly file: string;
+  /** What is told of the time for each: "hash" or "result". */
+  readonly unit: string;
   /** What was different then, in words. */
   readonly differences: readonly string[];
   readonly results: readonly ComparedResult[];
@@ -16,9 +19,9 @@ export interface Comparison {
 /** A mode at a cost and latency that both runs have. */
 export interface ComparedResult {
   readonly mode: string;
-  readonly cost: number;
+  readonly cost: number | null;
   readonly latencyMs: number;
-  /** Milliseconds a hash, of the median run, then and now. */
+  /** Milliseconds a result, of the median run, then and now. */
   readonly beforeMs: number;
   readonly nowMs: number;
   /** Now / before: below 1 it has become faster. */
@@ -30,6 +33,7 @@ export interface ComparedResult {
 /** What is used of an earlier report. Reports of other versions of Burst may have more or less. */
 type Earlier = Pick<Report, "environment"> & {
   readonly settings?: Report["settings"];
+  readonly work?: Report["work"];
   readonly results: readonly Pick<Result, "mode" | "cost" | "latencyMs" | "count" | "wallMs">[];
 };
 
@@ -65,12 +69,12 @@ function isEarlier(value: unknown): value is Earlier {
 
 function isResult(value: unknown): boolean {
   const { mode, cost, latencyMs, count, wallMs } = (value ?? {}) as Partial<Result>;
-  return typeof mode === "string" &&
-    [cost, latencyMs, count, wallMs?.median, wallMs?.min, wallMs?.max].every(Number.isFinite) &&
+  return typeof mode === "string" && (cost === null || Number.isFinite(cost)) &&
+    [latencyMs, count, wallMs?.median, wallMs?.min, wallMs?.max].every(Number.isFinite) &&
     Array.isArray(wallMs?.samples);
 }
 
-/** Sets a report beside an earlier one, by the time for each hash: their counts may differ. */
+/** Sets a report beside an earlier one, by the time for each result: their counts may differ. */
 export function compare(now: Report, before: Earlier, file: string): Comparison {
   const results = now.results.flatMap((result): ComparedResult[] => {
     const { mode, cost, latencyMs, count, wallMs } = result;
@@ -78,7 +82,7 @@ export function compare(now: Report, before: Earlier, file: string): Comparison 
       one.mode === mode && one.cost === cost && one.latencyMs === latencyMs
     );
     if (earlier === undefined) return [];
-    const [a, b] = [perHash(earlier.wallMs, earlier.count), perHash(wallMs, count)];
+    const [a, b] = [perResult(earlier.wallMs, earlier.count), perResult(wallMs, count)];
     return [{
       mode,
       cost,
@@ -89,15 +93,16 @@ export function compare(now: Report, before: Earlier, file: string): Comparison 
       clear: Math.min(a.samples.length, b.samples.length) > 1 && !overlap(a, b),
     }];
   });
-  return { file, differences: differences(now, before), results };
+  return { file, unit: wordsOf(now.work).result, differences: differences(now, before), results };
 }
 
-function perHash({ median, min, max, samples }: Summary, count: number): Summary {
+function perResult({ median, min, max, samples }: Summary, count: number): Summary {
   return { median: median / count, min: min / count, max: max / count, samples };
 }
 
 /** What has an effect on the figures, and may differ between two runs. */
 const CONDITIONS: readonly (readonly [name: string, of: (report: Earlier) => unknown])[] = [
+  ["work", ({ work }) => work ? describeSubject(work) : "bcrypt"],
   ["Deno", ({ environment }) => environment.deno],
   ["processor", ({ environment }) => environment.cpu],
   ["cores", ({ environment }) => environment.cores],
@@ -120,7 +125,7 @@ export function comparisonRows({ results }: Comparison): string[][] {
     ["mode", "cost", "latency", "before", "now", "ratio", ""],
     ...results.map(({ mode, cost, latencyMs, beforeMs, nowMs, ratio, clear }) => [
       mode,
-      `${cost}`,
+      `${cost ?? "–"}`,
       `${latencyMs} ms`,
       duration(beforeMs),
       duration(nowMs),
@@ -132,12 +137,12 @@ export function comparisonRows({ results }: Comparison): string[][] {
 
 /** The comparison for a terminal. */
 export function formatComparison(comparison: Comparison): string {
-  const { file, differences, results } = comparison;
+  const { file, unit, differences, results } = comparison;
   if (results.length === 0) {
     return `Nothing to compare: '${file}' has no mode at a cost and latency of this run`;
   }
   return [
-    `Compared with '${file}', wall time per hash:`,
+    `Compared with '${file}', wall time per ${unit}:`,
     ...differences.map((text) => `  Different: ${text}`),
     "",
     ...alignColumns(comparisonRows(comparison), [0, 6]).map((line) => `  ${line}`),

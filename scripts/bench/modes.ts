@@ -1,23 +1,24 @@
 import { AsyncBatcher } from "../../batcher.ts";
 import type { PostgresWriter } from "../../postgres.ts";
 import { turn, turns } from "./turns.ts";
+import type { Words } from "./work.ts";
 
 /** A row of the table that the benchmark fills. */
 export interface Saved {
   id: number;
-  hash: string;
+  result: string;
   [column: string]: unknown;
 }
 
 /** What a mode works with. Whatever it does here is timed. */
 export interface Task {
-  /** Passwords to hash; they go by their numbers, from 0. */
+  /** Items to compute; they go by their numbers, from 0. */
   readonly count: number;
   readonly batchSize: number;
-  /** Hashes one password on this thread, which is blocked meanwhile. */
-  hash(id: number): string;
-  /** Hashes all passwords on every core, as they get done. */
-  hashOnPool(): AsyncIterable<Saved>;
+  /** Computes one item on this thread, which is blocked meanwhile. */
+  compute(id: number): Promise<string>;
+  /** Computes all items on every core, as they get done. */
+  computeOnPool(): AsyncIterable<Saved>;
   /** Saves one row with an INSERT of its own. */
   insert(row: Saved): Promise<void>;
   /** Saves many rows with one statement. */
@@ -26,14 +27,14 @@ export interface Task {
   append(row: Saved): Promise<void>;
 }
 
-/** A way to hash passwords and save the hashes. */
+/** A way to compute and to save the results. */
 export interface Mode {
   readonly name: string;
   /** What it does, in a few words for a newcomer. */
-  readonly description: string;
-  /** Where it saves the hashes. */
+  readonly describe: (words: Words) => string;
+  /** Where it saves the results. */
   readonly sink: "none" | "file" | "database";
-  /** Whether it hashes on the pool. */
+  /** Whether it computes on the pool. */
   readonly onPool: boolean;
   run(task: Task): Promise<void>;
 }
@@ -52,12 +53,12 @@ const LINGER = 50;
 export const MODES: readonly Mode[] = [
   {
     name: "no-io",
-    description: "hash only, save nothing: the floor for one thread",
+    describe: ({ compute }) => `${compute} only, save nothing: the floor for one thread`,
     sink: "none",
     onPool: false,
-    async run({ count, hash }) {
+    async run({ count, compute }) {
       for (let id = 0; id < count; id++) {
-        hash(id);
+        await compute(id);
         // Just so that Ctrl-C is heard.
         await turn();
       }
@@ -65,48 +66,50 @@ export const MODES: readonly Mode[] = [
   },
   {
     name: "file",
-    description: "hash, append the hash to a file, repeat",
+    describe: ({ compute, result }) => `${compute}, append the ${result} to a file, repeat`,
     sink: "file",
     onPool: false,
-    async run({ count, hash, append }) {
-      for (let id = 0; id < count; id++) await append({ id, hash: hash(id) });
+    async run({ count, compute, append }) {
+      for (let id = 0; id < count; id++) await append({ id, result: await compute(id) });
     },
   },
   {
     name: "serial",
-    description: "hash, save, wait for the answer, repeat",
+    describe: ({ compute }) => `${compute}, save, wait for the answer, repeat`,
     sink: "database",
     onPool: false,
-    async run({ count, hash, insert }) {
-      for (let id = 0; id < count; id++) await insert({ id, hash: hash(id) });
+    async run({ count, compute, insert }) {
+      for (let id = 0; id < count; id++) await insert({ id, result: await compute(id) });
     },
   },
   {
     name: "batched",
-    description: "hash a batch, then save it with many single-row INSERTs at once",
+    describe: ({ compute }) =>
+      `${compute} a batch, then save it with many single-row INSERTs at once`,
     sink: "database",
     onPool: false,
-    async run({ count, batchSize, hash, insert }) {
+    async run({ count, batchSize, compute, insert }) {
       await using batcher = new AsyncBatcher<Saved>(
         async (rows) => void await Promise.all(rows.map(insert)),
         { maxItems: batchSize, linger: NEVER },
       );
       for (let id = 0; id < count; id++) {
-        await batcher.push({ id, hash: hash(id) });
+        await batcher.push({ id, result: await compute(id) });
         if ((id + 1) % batchSize === 0) await batcher.flush();
       }
     },
   },
   {
     name: "async",
-    description: "start a save after each hash and go on hashing, without batches",
+    describe: ({ result, computing }) =>
+      `start a save after each ${result} and go on ${computing}, without batches`,
     sink: "database",
     onPool: false,
-    async run({ count, hash, insert }) {
+    async run({ count, compute, insert }) {
       const saves: Promise<void>[] = [];
       let broken = false;
       for (let id = 0; id < count && !broken; id++) {
-        const save = insert({ id, hash: hash(id) });
+        const save = insert({ id, result: await compute(id) });
         save.catch(() => broken = true);
         saves.push(save);
         await turns();
@@ -116,31 +119,34 @@ export const MODES: readonly Mode[] = [
   },
   {
     name: "burst",
-    description: "AsyncBatcher: save in bursts while the same thread goes on hashing",
+    describe: ({ computing }) =>
+      `AsyncBatcher: save in bursts while the same thread goes on ${computing}`,
     sink: "database",
     onPool: false,
-    async run({ count, batchSize, hash, writer }) {
+    async run({ count, batchSize, compute, writer }) {
       await using burst = startBurst(writer, batchSize);
-      for (let id = 0; id < count && !burst.broken; id++) await burst.save({ id, hash: hash(id) });
+      for (let id = 0; id < count && !burst.broken; id++) {
+        await burst.save({ id, result: await compute(id) });
+      }
     },
   },
   {
     name: "pool-no-io",
-    description: "hash only, on all cores: the floor for this machine",
+    describe: ({ compute }) => `${compute} only, on all cores: the floor for this machine`,
     sink: "none",
     onPool: true,
-    async run({ hashOnPool }) {
-      for await (const _ of hashOnPool());
+    async run({ computeOnPool }) {
+      for await (const _ of computeOnPool());
     },
   },
   {
     name: "pool",
-    description: "hash on all cores, save in bursts meanwhile",
+    describe: ({ compute }) => `${compute} on all cores, save in bursts meanwhile`,
     sink: "database",
     onPool: true,
-    async run({ batchSize, hashOnPool, writer }) {
+    async run({ batchSize, computeOnPool, writer }) {
       await using burst = startBurst(writer, batchSize);
-      for await (const row of hashOnPool()) {
+      for await (const row of computeOnPool()) {
         await burst.save(row);
         if (burst.broken) break;
       }

@@ -1,4 +1,4 @@
-import { checkPassword, randomPassword } from "../../workload.ts";
+import { type AlgorithmName, checkPassword, randomPassword } from "../../workload.ts";
 import { whyUnreadable } from "../cli/files.ts";
 import { ScriptError } from "../cli/run.ts";
 
@@ -17,10 +17,15 @@ export interface InputFile {
 /**
  * Reads passwords from a file, one a line. A line that cannot be hashed as it is is skipped.
  *
+ * @param algorithm What is to hash them.
  * @param count How many passwords at most; lines behind them are not looked at.
  * @throws {ScriptError} If the file cannot be read, or has no password in it.
  */
-export async function readPasswords(path: string, count = Infinity): Promise<InputFile> {
+export async function readPasswords(
+  path: string,
+  algorithm: AlgorithmName,
+  count = Infinity,
+): Promise<InputFile> {
   const bytes = await Deno.readFile(path).catch((error) => {
     throw new ScriptError(`Cannot read the passwords in '${path}' as ${whyUnreadable(error)}`);
   });
@@ -30,7 +35,7 @@ export async function readPasswords(path: string, count = Infinity): Promise<Inp
   for (const text of lines(bytes)) {
     if (passwords.length >= count) break;
     line++;
-    const reason = whyUnusable(text);
+    const reason = whyUnusable(text, algorithm);
     if (reason === undefined) passwords.push(text!);
     else skipped.push({ line, reason });
   }
@@ -60,11 +65,14 @@ function* lines(bytes: Uint8Array): Generator<string | undefined> {
   }
 }
 
-function whyUnusable(text: string | undefined): string | undefined {
+function whyUnusable(
+  text: string | undefined,
+  algorithm: AlgorithmName,
+): string | undefined {
   if (text === undefined) return "it is not valid UTF-8";
   if (text === "") return "it is empty";
   try {
-    checkPassword(text);
+    checkPassword(text, { algorithm });
   } catch (error) {
     return (error as Error).message;
   }

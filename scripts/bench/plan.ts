@@ -12,10 +12,12 @@ import {
 import { UsageError } from "../cli/run.ts";
 import { engine, HELP } from "../cli/shared_flags.ts";
 import { givenUrl } from "../database/connect.ts";
+import { FORMATS } from "../input/pages.ts";
+import { ALGORITHM_FLAGS } from "./algorithm_flags.ts";
 import { MODES } from "./modes.ts";
-import { randomPasswords, readPasswords } from "./passwords.ts";
 import { PRESET_NAMES, PRESETS } from "./presets.ts";
-import type { Plan, Workload } from "./runner.ts";
+import type { Plan } from "./runner.ts";
+import { planWorks } from "./works.ts";
 
 /** Longest round trip that can be added: the time-outs of driver and batcher leave room for it. */
 const MAX_LATENCY = 5000;
@@ -29,10 +31,12 @@ export const FLAGS = {
     PRESET_NAMES,
     "quick",
   ),
-  cost: list("C", "bcrypt costs, 4 to 31; each step doubles the time", undefined, {
-    parse: (text) => parseInteger(text, 4, 31),
-  }),
-  count: series("N", "passwords in each run: one number, or one for each cost", undefined, {
+  work: text(
+    "WORK",
+    "module whose default export is your function, to measure it instead of hashing",
+  ),
+  ...ALGORITHM_FLAGS,
+  count: series("N", "items in each run: one number, or one for each cost", undefined, {
     parse: (text) => parseInteger(text, 1, Number.MAX_SAFE_INTEGER),
   }),
   latency: list(
@@ -46,9 +50,13 @@ export const FLAGS = {
   }),
   "batch-size": integer("most rows in a batch (default: 30, or 100 with --preset book)", undefined),
   workers: integer("threads of the pool modes", navigator.hardwareConcurrency),
-  engine: engine("what hashes in the pool modes"),
+  engine: engine("what hashes with bcrypt in the pool modes"),
   repeat: integer("runs of each mode; the modes take turns", 3),
-  input: text("FILE", "passwords to hash, one per line (default: random ones)"),
+  input: text(
+    "FILE",
+    "passwords, one per line (default: random ones); with --work the rows it is called with, as CSV, JSON, NDJSON or lines (default: the numbers from 0)",
+  ),
+  format: choice("format of FILE with --work (default: from its name)", FORMATS, undefined),
   "database-url": text(
     "URL",
     "PostgreSQL to measure, also DATABASE_URL (default: a server of its own)",
@@ -63,13 +71,16 @@ export const FLAGS = {
 /** Their values. */
 export type Values = FlagValues<typeof FLAGS>;
 
-export const USAGE = `Measures how much faster hashing is when saves to PostgreSQL run concurrently.
+export const USAGE = `Measures how much faster hashing, or a function of yours, is when saves to
+PostgreSQL run concurrently.
 
 Usage: deno run -A scripts/bench.ts [flags]
 
 Examples:
   deno run -A scripts/bench.ts
   deno run -A scripts/bench.ts --cost 10 --modes serial,pool --report page.html
+  deno run -A scripts/bench.ts --workload argon2 --cost 2 --memory 19456
+  deno run -A scripts/bench.ts --work score.ts --input texts.csv
 
 Least permissions, instead of -A:
   --allow-env --allow-net --allow-read --allow-sys --allow-write
@@ -79,8 +90,8 @@ Least permissions, instead of -A:
 /**
  * What the flags ask for, over the preset.
  *
- * @throws {UsageError} If there are neither one count nor as many as costs.
- * @throws {ScriptError} If the file of passwords cannot be used.
+ * @throws {UsageError} If they do not go together.
+ * @throws {ScriptError} If the module or the input cannot be used.
  */
 export async function makePlan(flags: Values): Promise<Plan> {
   const preset = PRESETS[flags.preset];
@@ -88,42 +99,13 @@ export async function makePlan(flags: Values): Promise<Plan> {
   const asItIs = flags.preset === "quick" && givenUrl(flags["database-url"]) !== undefined;
   return {
     modes: flags.modes ?? MODES,
-    workloads: await workloads(flags.cost ?? preset.costs, flags),
+    works: await planWorks(flags, preset),
     latencies: flags.latency ?? (asItIs ? [0] : preset.latencies),
     repeat: flags.repeat,
     batchSize: flags["batch-size"] ?? preset.batchSize,
     workers: flags.workers,
     engine: flags.engine,
   };
-}
-
-async function workloads(
-  costs: readonly number[],
-  { preset, count, input }: Values,
-): Promise<Workload[]> {
-  if (count !== undefined && count.length > 1 && count.length !== costs.length) {
-    throw new UsageError(
-      `Cannot run this as --count has ${count.length} numbers for ${costs.length} ${
-        costs.length === 1 ? "cost" : "costs"
-      }: give one number, or one for each cost`,
-    );
-  }
-  const given = costs.map((_, i) => count?.[i] ?? count?.[0]);
-  const counts = input === undefined
-    ? costs.map((cost, i) => given[i] ?? PRESETS[preset].count(cost))
-    : given.map((count) => count ?? Infinity);
-  const most = Math.max(...counts);
-  const passwords = input === undefined ? randomPasswords(most) : await fromFile(input, most);
-  return costs.map((cost, i) => ({ cost, passwords: passwords.slice(0, counts[i]) }));
-}
-
-async function fromFile(path: string, count: number): Promise<string[]> {
-  const { passwords, skipped } = await readPasswords(path, count);
-  for (const { line, reason } of skipped) console.error(`Skipping line ${line}: ${reason}`);
-  if (count !== Infinity && passwords.length < count) {
-    console.error(`Hashing ${passwords.length} passwords, not ${count}: '${path}' has no more`);
-  }
-  return passwords;
 }
 
 function findMode(name: string): typeof MODES[number] {

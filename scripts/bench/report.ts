@@ -2,12 +2,15 @@ import { cpus } from "node:os";
 import type { Database } from "../database/connect.ts";
 import type { HashEngine } from "../../hash_pool.ts";
 import type { Measurement, Measurements, Plan } from "./runner.ts";
+import type { Subject } from "./work.ts";
 import { median, overlap, quantile, summarize, type Summary } from "../measure/statistics.ts";
 
 /** What `--json` prints. Nothing in it is rounded. */
 export interface Report {
   readonly version: 1;
   readonly environment: Environment;
+  /** What was computed. */
+  readonly work: Subject;
   readonly settings: Settings;
   readonly latencies: readonly LatencyReport[];
   readonly results: readonly Result[];
@@ -24,7 +27,7 @@ export interface Environment {
 
 /** How it was measured, as far as that changes the figures. */
 export interface Settings {
-  /** What hashed in the pool modes. */
+  /** What hashed with bcrypt in the pool modes. */
   readonly engine: HashEngine;
   /** Workers of the pool. */
   readonly workers: number;
@@ -46,15 +49,16 @@ export interface Result {
   readonly mode: string;
   /** Where it saves. */
   readonly sink: "none" | "file" | "database";
-  /** Whether it hashes on all cores. */
+  /** Whether it computes on all cores. */
   readonly onPool: boolean;
-  readonly cost: number;
+  /** Null for a function of the user's. */
+  readonly cost: number | null;
   readonly latencyMs: number;
   readonly count: number;
   readonly wallMs: Summary;
   /** Median wall time / median wall time of no-io; null where that was not measured. */
   readonly slowdown: number | null;
-  /** Median wall time / that of the same hashing without saving: of no-io, or of pool-no-io. */
+  /** Median wall time / that of the same computing without saving: of no-io, or of pool-no-io. */
   readonly overFloor: number | null;
   /** Median wall time of serial / median wall time; null where that was not measured. */
   readonly speedup: number | null;
@@ -85,7 +89,10 @@ export function environmentOf({ version, embedded }: Database): Environment {
 export function makeReport(
   environment: Environment,
   { wires, measurements }: Measurements,
-  { engine = "auto", workers, batchSize }: Pick<Plan, "engine" | "workers" | "batchSize">,
+  { works, engine = "auto", workers, batchSize }: Pick<
+    Plan,
+    "works" | "engine" | "workers" | "batchSize"
+  >,
 ): Report {
   const results = blocksOf(measurements).flatMap((block) => {
     const results = block.map((one) => summarizeMode(one, block, environment.cores));
@@ -95,6 +102,7 @@ export function makeReport(
   return {
     version: 1,
     environment,
+    work: works[0].subject,
     settings: { engine, workers, batchSize },
     latencies: wires.map(({ latencyMs, addedMs, saveMs }) => ({
       askedMs: latencyMs,
@@ -114,7 +122,7 @@ export function latencyOf(
 }
 
 /** What belongs together: the same cost and latency. */
-export function blocksOf<T extends { readonly cost: number; readonly latencyMs: number }>(
+export function blocksOf<T extends { readonly cost: number | null; readonly latencyMs: number }>(
   results: readonly T[],
 ): T[][] {
   return [...Map.groupBy(results, ({ cost, latencyMs }) => `${cost} ${latencyMs}`).values()];

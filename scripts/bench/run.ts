@@ -1,24 +1,21 @@
 import process from "node:process";
 import type { Sql } from "postgres";
-import type { HashPool } from "../../hash_pool.ts";
 import type { PostgresWriter } from "../../postgres.ts";
-import { hashPasswordSync } from "../../workload.ts";
 import { watchLoopDelay } from "../measure/loop_delay.ts";
 import type { Mode, Saved, Task } from "./modes.ts";
-import type { PoolClock } from "./pool_clock.ts";
 import { Timeline } from "./timeline.ts";
+import type { OpenWork } from "./work.ts";
 
 /** What a run works with. */
 export interface Bench {
-  readonly passwords: readonly string[];
-  readonly cost: number;
+  readonly work: OpenWork;
+  /** How many items there are. */
+  readonly count: number;
   readonly batchSize: number;
   readonly sql: Sql;
   readonly table: string;
   /** Writes to that table. */
   readonly writer: PostgresWriter;
-  readonly pool: HashPool;
-  readonly poolClock: PoolClock;
   /** Where the mode that saves to a file does. */
   readonly file: Deno.FsFile;
 }
@@ -42,17 +39,20 @@ export interface Run {
   readonly responseMs: readonly number[];
   readonly loopDelay: LoopDelay;
   readonly timeline: Timeline;
+  /** What was computed, by the numbers of the items. */
+  readonly results: readonly string[];
 }
 
 /**
  * Runs a mode once.
  *
- * @param onHash Called for each hash; what it throws ends the run.
+ * @param onItem Called for each item; what it throws ends the run.
  */
-export async function runMode(mode: Mode, bench: Bench, onHash: () => void): Promise<Run> {
+export async function runMode(mode: Mode, bench: Bench, onItem: () => void): Promise<Run> {
   const responseMs: number[] = [];
-  const timeline = new Timeline(bench.passwords.length);
-  const task = makeTask(bench, { timeline, responseMs, onHash });
+  const timeline = new Timeline(bench.count);
+  const results: string[] = [];
+  const task = makeTask(bench, { timeline, responseMs, results, onItem });
   const loopDelay = { at: [] as number[], delays: [] as number[] };
   const endWatch = watchLoopDelay((delay, at) => {
     loopDelay.at.push(at);
@@ -66,26 +66,26 @@ export async function runMode(mode: Mode, bench: Bench, onHash: () => void): Pro
     const { user, system } = process.cpuUsage(cpu);
     const cpuMs = (user + system) / 1000;
     endWatch();
-    return { wallMs, start, cpuMs, responseMs, loopDelay, timeline };
+    return { wallMs, start, cpuMs, responseMs, loopDelay, timeline, results };
   } finally {
     endWatch();
-    bench.poolClock.clear();
   }
 }
 
 /** Saves one row with an INSERT of its own. */
-export async function insertRow(sql: Sql, table: string, { id, hash }: Saved): Promise<void> {
-  await sql`insert into ${sql(table)} (id, hash) values (${id}, ${hash})`;
+export async function insertRow(sql: Sql, table: string, { id, result }: Saved): Promise<void> {
+  await sql`insert into ${sql(table)} (id, result) values (${id}, ${result})`;
 }
 
 interface Notes {
   readonly timeline: Timeline;
   readonly responseMs: number[];
-  readonly onHash: () => void;
+  readonly results: string[];
+  readonly onItem: () => void;
 }
 
-function makeTask(bench: Bench, { timeline, responseMs, onHash }: Notes): Task {
-  const { passwords, cost, batchSize, sql, table, writer, pool, poolClock, file } = bench;
+function makeTask(bench: Bench, { timeline, responseMs, results, onItem }: Notes): Task {
+  const { work, count, batchSize, sql, table, writer, file } = bench;
   const encoder = new TextEncoder();
 
   async function timed<T>(rows: readonly Saved[], save: () => Promise<T>): Promise<T> {
@@ -98,22 +98,21 @@ function makeTask(bench: Bench, { timeline, responseMs, onHash }: Notes): Task {
   }
 
   return {
-    count: passwords.length,
+    count,
     batchSize,
-    hash(id) {
-      onHash();
+    async compute(id) {
+      onItem();
       const start = performance.now();
-      const hash = hashPasswordSync(passwords[id], { cost });
-      timeline.noteHash(id, start, performance.now());
-      return hash;
+      const result = await work.compute(id);
+      timeline.noteCompute(id, start, performance.now());
+      return results[id] = result;
     },
-    async *hashOnPool() {
-      for await (const { item, hash } of pool.map(passwords.entries(), ([, text]) => text)) {
-        onHash();
-        const [id] = item;
-        const span = poolClock.take(hash);
-        if (span !== undefined) timeline.noteHash(id, ...span);
-        yield { id, hash };
+    async *computeOnPool() {
+      for await (const { id, result, span } of work.computeOnPool()) {
+        onItem();
+        if (span !== undefined) timeline.noteCompute(id, ...span);
+        results[id] = result;
+        yield { id, result };
       }
     },
     insert: (row) => timed([row], () => insertRow(sql, table, row)),
@@ -123,7 +122,7 @@ function makeTask(bench: Bench, { timeline, responseMs, onHash }: Notes): Task {
     },
     append: (row) =>
       timed([row], async () => {
-        const bytes = encoder.encode(`${row.id} ${row.hash}\n`);
+        const bytes = encoder.encode(`${row.id} ${row.result}\n`);
         for (let from = 0; from < bytes.length;) from += await file.write(bytes.subarray(from));
       }),
   };

@@ -1,39 +1,33 @@
 import { join } from "node:path";
 import type { Sql } from "postgres";
-import { type HashEngine, HashPool } from "../../hash_pool.ts";
+import type { HashEngine } from "../../hash_pool.ts";
 import { type PostgresWriter, postgresWriter } from "../../postgres.ts";
-import { hashPasswordSync } from "../../workload.ts";
 import type { Database } from "../database/connect.ts";
 import { openWires, probe, type Wire, type WireReport } from "./latency/wire.ts";
 import type { Mode } from "./modes.ts";
-import { PoolClock } from "./pool_clock.ts";
 import { insertRow, type Run, runMode } from "./run.ts";
 import { fileRows, tableRows, verifyRun } from "./verify.ts";
+import type { OpenWork, Work } from "./work.ts";
 
 /** What is to be measured. */
 export interface Plan {
   readonly modes: readonly Mode[];
-  readonly workloads: readonly Workload[];
+  /** One, or one for each cost. */
+  readonly works: readonly Work[];
   /** Round-trip times to add, in milliseconds. */
   readonly latencies: readonly number[];
   readonly repeat: number;
   readonly batchSize: number;
   /** Workers of the pool. */
   readonly workers: number;
-  /** What it hashes with; by default, `"auto"`. */
+  /** What hashes with bcrypt there; by default, `"auto"`. */
   readonly engine?: HashEngine;
-}
-
-/** Passwords, and the cost to hash them at. */
-export interface Workload {
-  readonly cost: number;
-  readonly passwords: readonly string[];
 }
 
 /** All runs of one mode at one cost and latency. */
 export interface Measurement {
   readonly mode: Mode;
-  readonly cost: number;
+  readonly cost: number | null;
   readonly latencyMs: number;
   readonly count: number;
   readonly runs: Run[];
@@ -50,7 +44,7 @@ export interface Measurements {
 /** Where the benchmark stands. */
 export interface Position {
   readonly mode: Mode;
-  readonly cost: number;
+  readonly cost: number | null;
   readonly latencyMs: number;
   /** Counted from 1. */
   readonly round: number;
@@ -70,51 +64,53 @@ interface Line {
 
 /**
  * Runs every mode at every cost and latency, interleaved, so that what disturbs the machine for a
- * while disturbs all modes alike. After every run the rows are counted and some hashes are verified.
+ * while disturbs all modes alike. After every run the rows are compared with what was computed.
  *
- * @throws {ScriptError} If a run lost or doubled a row, or a hash is not that of its password.
+ * @throws {ScriptError} If a run lost, doubled or changed a row, or an item cannot be computed.
  */
 export async function measure(
   database: Database,
   plan: Plan,
   { signal, onProgress }: { signal: AbortSignal; onProgress: (position: Position) => void },
 ): Promise<Measurements> {
-  const { workloads, workers, engine, modes, latencies, repeat, batchSize } = plan;
+  const { works, workers, modes, latencies, repeat, batchSize } = plan;
   const { sql } = database;
   const table = `burst_bench_${crypto.randomUUID().slice(0, 8)}`;
   const folder = await Deno.makeTempDir({ prefix: "burst-bench-" });
-  const path = join(folder, "hashes.txt");
+  const path = join(folder, "results.txt");
   const advance = progressOf(plan, onProgress);
 
   async function runOnce(
     measurement: Measurement,
     { wire, writer }: Line,
-    { passwords, cost }: Workload,
-    pools: { pool: HashPool; poolClock: PoolClock },
+    { work, open }: { work: Work; open: OpenWork },
     round: number,
   ): Promise<void> {
-    const { mode } = measurement;
+    const { mode, count } = measurement;
     await sql`truncate ${sql(table)}`;
     using file = await Deno.open(path, { write: true, create: true, truncate: true });
-    const bench = { passwords, cost, batchSize, sql: wire.sql, table, writer, file, ...pools };
-    measurement.runs.push(
-      await runMode(mode, bench, () => {
-        signal.throwIfAborted();
-        advance(measurement, round);
-      }),
-    );
+    const bench = { work: open, count, batchSize, sql: wire.sql, table, writer, file };
+    const run = await runMode(mode, bench, () => {
+      signal.throwIfAborted();
+      advance(work, measurement, round);
+    });
+    measurement.runs.push(run);
     if (mode.sink === "none") return;
     const rows = mode.sink === "file" ? await fileRows(path) : await tableRows(sql, table);
-    measurement.rowsSaved = await verifyRun(mode, rows, passwords);
+    measurement.rowsSaved = await verifyRun(mode, rows, {
+      count,
+      results: run.results,
+      work: open,
+    });
   }
 
-  await sql`create table ${sql(table)} (id integer primary key, hash text not null)`;
+  await sql`create table ${sql(table)} (id integer primary key, result text not null)`;
   let finished = false;
   try {
     await using opened = await openWires(database, latencies);
     const lines: Line[] = [];
     for (const wire of opened.wires) {
-      const writer = postgresWriter(wire.sql, { table, columns: ["id", "hash"] });
+      const writer = postgresWriter(wire.sql, { table, columns: ["id", "result"] });
       await sql`truncate ${sql(table)}`;
       await warmUpLine(wire.sql, table, writer);
       await sql`truncate ${sql(table)}`;
@@ -122,34 +118,27 @@ export async function measure(
       const report = await probe(
         wire,
         database,
-        (id) => insertRow(wire.sql, table, { id, hash: "" }),
+        (id) => insertRow(wire.sql, table, { id, result: "" }),
       );
       lines.push({ wire, writer, report });
     }
-    for (let i = 0; i < 50; i++) hashPasswordSync("warm up", { cost: 4 });
     const measurements: Measurement[] = [];
-    for (const workload of workloads) {
-      const { cost, passwords } = workload;
+    for (const work of works) {
+      const { cost, count } = work;
       const blocks = lines.map((line) => ({
         line,
         measurements: modes.map((mode): Measurement => {
           const { latencyMs } = line.wire;
-          return { mode, cost, latencyMs, count: passwords.length, runs: [], rowsSaved: 0 };
+          return { mode, cost, latencyMs, count, runs: [], rowsSaved: 0 };
         }),
       }));
       measurements.push(...blocks.flatMap(({ measurements }) => measurements));
-      const poolClock = new PoolClock();
-      await using pool = new HashPool({
-        workers,
-        cost,
-        engine,
-        onComputed: poolClock.onComputed,
-      });
-      if (modes.some(({ onPool }) => onPool)) await warmUpPool(pool, cost);
+      const onPool = modes.some(({ onPool }) => onPool);
+      await using open = await work.open({ workers, onPool });
       for (let round = 1; round <= repeat; round++) {
         for (const { line, measurements } of blocks) {
           for (const measurement of measurements) {
-            await runOnce(measurement, line, workload, { pool, poolClock }, round);
+            await runOnce(measurement, line, { work, open }, round);
           }
         }
       }
@@ -174,35 +163,33 @@ async function warmUpLine(sql: Sql, table: string, writer: PostgresWriter): Prom
   await writer.check();
   const connections = [...Array(CONNECTIONS).keys()];
   await Promise.all(connections.map(() => sql`select pg_sleep(0.02)`));
-  await Promise.all(connections.map((id) => insertRow(sql, table, { id, hash: "" })));
+  await Promise.all(connections.map((id) => insertRow(sql, table, { id, result: "" })));
   await Promise.all(connections.map((i) => {
-    return writer.send([{ id: CONNECTIONS + i, hash: "" }], { id: "", attempt: 1, signal });
+    return writer.send([{ id: CONNECTIONS + i, result: "" }], { id: "", attempt: 1, signal });
   }));
 }
 
-/** Its workers run, and have their code compiled: that takes more hashes the cheaper they are. */
-async function warmUpPool(pool: HashPool, cost: number): Promise<void> {
-  const each = 2 ** Math.max(1, 9 - cost);
-  await Promise.all(Array.from({ length: each * pool.workers }, () => pool.hash("warm up")));
-}
-
-/** Says how far all the work has come, hash by hash. */
+/** Says how far all the work has come, item by item. */
 function progressOf(
-  { modes, workloads, latencies, repeat, workers }: Plan,
+  { modes, works, latencies, repeat, workers }: Plan,
   onProgress: (position: Position) => void,
-): (measurement: Measurement, round: number) => void {
-  /** About how many milliseconds a hash takes of a run. */
-  const weight = ({ name, onPool }: Mode, cost: number, latencyMs: number) =>
-    0.08 * 2 ** cost / (onPool ? workers : 1) + (name === "serial" ? latencyMs : 0);
-  let total = 0;
-  for (const { cost, passwords } of workloads) {
-    for (const latencyMs of latencies) {
-      for (const mode of modes) total += weight(mode, cost, latencyMs) * passwords.length * repeat;
-    }
-  }
+): (work: Work, measurement: Measurement, round: number) => void {
+  /** About how many milliseconds an item takes of a run. */
+  const weight = ({ name, onPool }: Mode, { eachMs }: Work, latencyMs: number) =>
+    eachMs / (onPool ? workers : 1) + (name === "serial" ? latencyMs : 0);
+  const sum = (values: readonly number[]) => values.reduce((a, b) => a + b, 0);
+  let total: number | undefined;
   let done = 0;
-  return ({ mode, cost, latencyMs }, round) => {
-    done += weight(mode, cost, latencyMs);
+  return (work, { mode, cost, latencyMs }, round) => {
+    // Not earlier: how long a function takes is known only once its work is open.
+    total ??= sum(
+      works.flatMap((work) =>
+        latencies.flatMap((latencyMs) =>
+          modes.map((mode) => weight(mode, work, latencyMs) * work.count * repeat)
+        )
+      ),
+    );
+    done += weight(mode, work, latencyMs);
     onProgress({ mode, cost, latencyMs, round, fraction: done / total });
   };
 }

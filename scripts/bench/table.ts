@@ -10,6 +10,7 @@ import {
   type Result,
 } from "./report.ts";
 import type { Summary } from "../measure/statistics.ts";
+import { describeSubject, type Subject, type Words, wordsOf } from "./work.ts";
 
 /** A response time above which a database is slow, in milliseconds. */
 const SLOW = 10;
@@ -35,6 +36,7 @@ export interface TableOptions {
 export function formatReport(report: Report, { modes, repeat, batchSize, screen }: TableOptions) {
   const sentences = (texts: readonly string[]) =>
     texts.flatMap((text) => wrap(text, Math.min(screen.columns, LONGEST_LINE)));
+  const words = wordsOf(report.work);
   const columns = columnsFor(report.results, screen.columns);
   const blocks = blocksOf(report.results).flatMap((block) => [
     "",
@@ -46,13 +48,13 @@ export function formatReport(report: Report, { modes, repeat, batchSize, screen 
   return [
     ...sentences([
       describeEnvironment(report.environment),
-      `Each mode hashes and saves the same passwords ${
+      `Each mode ${words.computes} and saves the same ${words.items} ${
         repeat === 1 ? "once" : `${repeat} times; figures are medians`
       }`,
     ]),
     ...blocks,
     "",
-    ...legend(modes, batchSize, screen),
+    ...legend(modes, words, batchSize, screen),
     ...speed(report).flatMap((text) => ["", ...sentences([text])]),
   ].join("\n");
 }
@@ -75,7 +77,15 @@ export function title(block: readonly Result[], report: Report): string {
   const wire = latencyMs === 0
     ? "no latency added"
     : `${latencyMs} ms latency added (${duration(gotMs)} measured)`;
-  return `bcrypt cost ${cost}: ${count} hashes${each}, ${wire}`;
+  return `${describeBlock(report.work, cost)}: ${count} ${
+    wordsOf(report.work).results
+  }${each}, ${wire}`;
+}
+
+/** What is computed in a block, as in "bcrypt cost 7". */
+function describeBlock(work: Subject, cost: number | null): string {
+  const { name, ...parameters } = work;
+  return describeSubject({ ...parameters, name: cost === null ? name : `${name} cost ${cost}` });
 }
 
 /** Which figures of a block are not to be relied on, in sentences. */
@@ -117,7 +127,7 @@ export function speed(report: Report): string[] {
     );
   }
   const late = results.filter(({ mode, onPool, latencyMs, responseMs, loopDelayMs }) => {
-    // Batches are sent while nothing is hashed.
+    // Batches are sent while nothing is computed.
     if (responseMs === null || onPool || mode === "batched" || responseMs.p50 <= SLOW) return false;
     const { saveMs } = latencyOf(report, latencyMs);
     const over = responseMs.p50 - saveMs;
@@ -126,7 +136,9 @@ export function speed(report: Report): string[] {
   if (late.length > 0) {
     const modes = [...new Set(late.map(({ mode }) => mode))].join(", ");
     lines.push(
-      `Saves only look slow in ${modes}: the answers were there, but the thread was busy hashing`,
+      `Saves only look slow in ${modes}: the answers were there, but the thread was busy ${
+        wordsOf(report.work).computing
+      }`,
     );
   }
   return lines;
@@ -244,10 +256,15 @@ export function measures(batchSize: number): readonly (readonly [name: string, m
   ];
 }
 
-function legend(modes: readonly Mode[], batchSize: number, screen: Screen): string[] {
+function legend(
+  modes: readonly Mode[],
+  words: Words,
+  batchSize: number,
+  screen: Screen,
+): string[] {
   const columns = Math.min(screen.columns, LONGEST_LINE);
   return [
-    ...alignTerms(modes.map(({ name, description }) => [name, description]), columns),
+    ...alignTerms(modes.map(({ name, describe }) => [name, describe(words)]), columns),
     "",
     ...alignTerms([["*", BEST], ...measures(batchSize)], columns),
   ].map((line) => styled(line, "dim", screen));

@@ -11,7 +11,7 @@ const PARTS = 50;
 /** A bar of a timeline. Times are milliseconds since the first bar began. */
 export interface Bar {
   readonly request: number;
-  readonly kind: "hash" | "save";
+  readonly kind: "compute" | "save";
   readonly from: number;
   readonly to: number;
 }
@@ -26,13 +26,13 @@ export function typicalRun({ runs }: Pick<Measurement, "runs">): Run {
  * that save in batches are seen to do so.
  */
 export function timelineBars({ timeline }: Run, batchSize: number): Bar[] {
-  const { hashStart, hashEnd, saveStart, saveEnd } = timeline;
-  const count = hashStart.length;
+  const { computeStart, computeEnd, saveStart, saveEnd } = timeline;
+  const count = computeStart.length;
   const first = Math.max(0, Math.min(batchSize - SHOWN / 2, count - SHOWN));
   const requests = Array.from({ length: Math.min(SHOWN, count) }, (_, i) => first + i);
-  const zero = Math.min(...requests.map((request) => hashStart[request]));
+  const zero = Math.min(...requests.map((request) => computeStart[request]));
   return requests.flatMap((request) => {
-    const spans = [["hash", hashStart, hashEnd], ["save", saveStart, saveEnd]] as const;
+    const spans = [["compute", computeStart, computeEnd], ["save", saveStart, saveEnd]] as const;
     return spans.filter(([, start]) => !Number.isNaN(start[request])).map(([kind, start, end]) => ({
       request: request + 1,
       kind,

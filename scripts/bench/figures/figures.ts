@@ -9,6 +9,7 @@ import {
   typicalRun,
 } from "./data.ts";
 import { draw } from "./draw.ts";
+import { wordsOf } from "../work.ts";
 import { loopDelaySpec, slowdownSpec, type Spec, timelineSpec } from "./specs.ts";
 
 /** A figure, drawn. */
@@ -54,12 +55,13 @@ export async function drawFigures(
   { batchSize, signal }: { batchSize: number; signal?: AbortSignal },
 ): Promise<Figures> {
   const specs: Spec[] = [];
+  const words = wordsOf(report.work);
   const later = (spec: Spec) => specs.push(spec) - 1;
   const slowdowns = report.latencies.flatMap(({ askedMs }) => {
     const results = report.results.filter(({ latencyMs }) => latencyMs === askedMs);
     const points = slowdownPoints(results);
     if (points.length === 0) return [];
-    const figure = later(slowdownSpec(points, askedMs));
+    const figure = later(slowdownSpec(points, words, askedMs));
     return [{ name: `slowdown-${askedMs}ms`, latencyMs: askedMs, figure }];
   });
   const measured = blocksOf(measurements);
@@ -67,14 +69,14 @@ export async function drawFigures(
     const [{ cost, latencyMs }] = results;
     const { saveMs } = latencyOf(report, latencyMs);
     const runs = measured[i].map(typicalRun);
-    const place = `cost-${cost}-${latencyMs}ms`;
+    const place = `${cost === null ? "" : `cost-${cost}-`}${latencyMs}ms`;
     return {
       results,
       timelines: results.map((result, j) => ({
         name: `timeline-${place}-${result.mode}`,
         result,
         saves: saveTimes(runs[j], saveMs),
-        figure: later(timelineSpec(result.mode, timelineBars(runs[j], batchSize))),
+        figure: later(timelineSpec(result.mode, words, timelineBars(runs[j], batchSize))),
       })),
       loopDelay: {
         name: `loop-delay-${place}`,

@@ -1,5 +1,6 @@
 import { duration } from "../table.ts";
 import type { Bar, DelayPoint, SlowdownPoint } from "./data.ts";
+import type { Words } from "../work.ts";
 import { CONFIG } from "./theme.ts";
 
 /** A specification of Vega-Lite. */
@@ -8,8 +9,8 @@ export type Spec = Readonly<Record<string, unknown>>;
 /** Below this a delay of the event loop is none, in milliseconds. */
 const LEAST_DELAY = 0.1;
 
-/** One row a request: when it was hashed, and when it was saved. */
-export function timelineSpec(mode: string, bars: readonly Bar[]): Spec {
+/** One row a request: when it was computed, and when it was saved. */
+export function timelineSpec(mode: string, { computing }: Words, bars: readonly Bar[]): Spec {
   const end = Math.max(...bars.map(({ to }) => to));
   const requests = bars.map(({ request }) => request);
   const [first, last] = [Math.min(...requests), Math.max(...requests)];
@@ -19,7 +20,7 @@ export function timelineSpec(mode: string, bars: readonly Bar[]): Spec {
     kind,
     from,
     to,
-    text: `request ${request}: ${kind === "hash" ? "CPU" : "I/O"} ${duration(to - from)}`,
+    text: `request ${request}: ${kind === "compute" ? "CPU" : "I/O"} ${duration(to - from)}`,
   }));
   return figure({
     title: { text: mode, subtitle: `requests ${first} to ${last} in ${duration(end)}` },
@@ -46,9 +47,9 @@ export function timelineSpec(mode: string, bars: readonly Bar[]): Spec {
       y2: { field: "bottom" },
       color: {
         field: "kind",
-        scale: { domain: ["hash", "save"], range: ["var(--cpu)", "var(--io)"] },
+        scale: { domain: ["compute", "save"], range: ["var(--cpu)", "var(--io)"] },
         legend: {
-          labelExpr: "datum.label === 'hash' ? 'CPU: hashing' : 'I/O: saving'",
+          labelExpr: `datum.label === 'compute' ? 'CPU: ${computing}' : 'I/O: saving'`,
           symbolStrokeWidth: 0,
           columns: 2,
         },
@@ -59,13 +60,17 @@ export function timelineSpec(mode: string, bars: readonly Bar[]): Spec {
 }
 
 /** What saving costs over the time of an iteration: a line for each mode. */
-export function slowdownSpec(points: readonly SlowdownPoint[], latencyMs: number): Spec {
+export function slowdownSpec(
+  points: readonly SlowdownPoint[],
+  { result }: Words,
+  latencyMs: number,
+): Spec {
   const times = points.map(({ iteration }) => iteration);
   const values = points.map((point) => ({
     ...point,
     text: `${point.mode}: ${point.slowdown.toFixed(2)}× (${point.low.toFixed(2)} to ${
       point.high.toFixed(2)
-    }) at ${duration(point.iteration)} a hash`,
+    }) at ${duration(point.iteration)} a ${result}`,
   }));
   const x = {
     field: "iteration",

@@ -14,6 +14,7 @@ import {
   speed,
   title,
 } from "../table.ts";
+import { describeSubject, type Words, wordsOf } from "../work.ts";
 import { SCRIPT, STYLE } from "./style.ts";
 
 /** What the page tells beside the report. */
@@ -29,6 +30,7 @@ export interface PageOptions {
 /** The report as one page that needs nothing else: no network, no other file. */
 export async function makePage(report: Report, options: PageOptions): Promise<string> {
   const { figures, repeat, comparison, date } = options;
+  const words = wordsOf(report.work);
   const blocks = blocksOf(report.results);
   const modes = MODES.filter(({ name }) => report.results.some(({ mode }) => mode === name));
   const style = colourStyle(":root") + STYLE;
@@ -42,26 +44,30 @@ export async function makePage(report: Report, options: PageOptions): Promise<st
     `<p class="faint">${escape(describeEnvironment(report.environment))}. ${
       date.toISOString().slice(0, 10)
     }</p>`,
-    `<p>Passwords are hashed with bcrypt, which takes CPU time, and each hash is saved to PostgreSQL, which takes a round trip. The modes differ in what the program does while it waits. Each ran ${
+    `<p>${
+      opening(report)
+    }, which takes CPU time, and each ${words.result} is saved to PostgreSQL, which takes a round trip. The modes differ in what the program does while it waits. Each ran ${
       repeat === 1 ? "once" : `${repeat} times, taking turns; figures are medians`
     }.</p>`,
-    ...headline(blocks),
+    ...headline(blocks, words),
     ...speed(report).map((line) => `<p>${escape(line)}.</p>`),
     `<h2>What saving costs</h2>`,
-    `<p>Read it from left to right: the longer a request computes, the less there is to gain. At 1×, saving takes no extra time; the modes below 1× hash on all cores. The vertical strokes reach from the fastest run to the slowest.</p>`,
+    `<p>Read it from left to right: the longer a request computes, the less there is to gain. At 1×, saving takes no extra time; the modes below 1× ${words.compute} on all cores. The vertical strokes reach from the fastest run to the slowest.</p>`,
     ...figures.slowdowns.map((one) => figure(one, { wide: true })),
     ...blocks.map((block) => tableOf(block, report)),
     ...comparison === undefined ? [] : [comparisonTable(comparison)],
     `<h2>Who waits for whom</h2>`,
-    `<p>Each row is one request: first the CPU hashes, then the save is in flight. Where the bars of one colour leave no gap from row to row, that resource is never idle. Hashes that a worker computed together are drawn one after another, with equal shares of the time. Each picture has its own time scale and shows up to 60 requests of a typical run.</p>`,
+    `<p>Each row is one request: first the CPU ${words.computes}, then the save is in flight. Where the bars of one colour leave no gap from row to row, that resource is never idle. ${
+      capital(words.results)
+    } that a worker computed together are drawn one after another, with equal shares of the time. Each picture has its own time scale and shows up to 60 requests of a typical run.</p>`,
     ...figures.blocks.map((block, i) => blockSection(block, report, i === 0)),
     `<h2>What was measured</h2>`,
-    words([
-      ...modes.map(({ name, description }) => [name, description]),
+    terms([
+      ...modes.map(({ name, describe }) => [name, describe(words)]),
       ...measures(options.batchSize),
     ]),
     `<h2>Environment</h2>`,
-    words([
+    terms([
       ["Processor", `${report.environment.cores} cores of ${report.environment.cpu}`],
       ["Deno", report.environment.deno],
       [
@@ -76,7 +82,10 @@ export async function makePage(report: Report, options: PageOptions): Promise<st
           askedMs === 0 ? "nothing added" : `${duration(gotMs)} added, as measured`
         }; a simple save took ${duration(saveMs)} while the machine was idle`,
       ]),
-      ["Runs", `${repeat} of each mode, taking turns; rows counted and hashes verified after each`],
+      [
+        "Runs",
+        `${repeat} of each mode, taking turns; rows compared with what was computed after each`,
+      ],
       ["Pool", `${options.workers} workers`],
       ["Batches", `up to ${options.batchSize} rows`],
     ]),
@@ -99,17 +108,31 @@ ${body.join("\n")}
 `;
 }
 
+/** What is computed, as a sentence begins. */
+function opening({ work }: Report): string {
+  const what = escape(describeSubject(work));
+  return work.kind === "passwords"
+    ? `Passwords are hashed with ${what}`
+    : `Each item is computed by ${what}`;
+}
+
+function capital(word: string): string {
+  return word[0].toUpperCase() + word.slice(1);
+}
+
 /** The result in a sentence for each block. */
-function headline(blocks: readonly (readonly Result[])[]): string[] {
+function headline(blocks: readonly (readonly Result[])[], { computing }: Words): string[] {
   const items = blocks.flatMap((block) => {
     const best = block.find(({ recommended }) => recommended);
     if (best === undefined || best.speedup === null || best.mode === "serial") return [];
     const { mode, cost, latencyMs, speedup, overFloor } = best;
     const over = overFloor === null
       ? ""
-      : `, and takes ${overFloor.toFixed(2)} times as long as the same hashing without saving`;
+      : `, and takes ${overFloor.toFixed(2)} times as long as the same ${computing} without saving`;
     return [
-      `<li>At cost ${cost} and ${latencyMs} ms of latency, <b>${mode}</b> is ${
+      `<li>At ${
+        cost === null ? "" : `cost ${cost} and `
+      }${latencyMs} ms of latency, <b>${mode}</b> is ${
         speedup.toFixed(1)
       } times as fast as waiting for every answer${over}.</li>`,
     ];
@@ -133,22 +156,27 @@ function blockSection(
 ): string {
   const [{ latencyMs }] = results;
   const { saveMs } = latencyOf(report, latencyMs);
+  const words = wordsOf(report.work);
   return `<details${open ? " open" : ""}><summary>${escape(title(results, report))}</summary>
 <div class="grid">${
-    timelines.map((one) => figure(one, { caption: explain(one, saveMs) })).join("\n")
+    timelines.map((one) => figure(one, { caption: explain(one, words, saveMs) })).join("\n")
   }</div>
 <h3>How late the event loop is</h3>
-<p>While the loop is late, no timer fires, no answer is received and no other request is served. A mode that hashes on this thread is always late by at least one hash; with the pool the thread stays free.</p>
+<p>While the loop is late, no timer fires, no answer is received and no other request is served. A mode that ${words.computes} on this thread is always late by at least one ${words.result}; with the pool the thread stays free.</p>
 ${figure(loopDelay, { wide: true })}
 </details>`;
 }
 
 /** What the bars of a mode mean, from its figures. */
-function explain({ result, saves }: TimelineFigure, saveMs: number): string {
+function explain(
+  { result, saves }: TimelineFigure,
+  words: Words,
+  saveMs: number,
+): string {
   const { mode, sink, count, wallMs } = result;
   if (saves === undefined) return "Saves nothing: this is the floor.";
   if (sink === "file") {
-    return `Appending a hash to a file takes ${
+    return `Appending a ${words.result} to a file takes ${
       duration(saves.p50)
     } (median): the operating system only buffers it.`;
   }
@@ -159,13 +187,13 @@ function explain({ result, saves }: TimelineFigure, saveMs: number): string {
     duration(saves.max)
   }; ${share}`;
   if (mode === "batched") {
-    return `${seen}; ${longer}. The INSERTs of a batch are sent together, and the server runs them one after another while nothing is hashed.`;
+    return `${seen}; ${longer}. The INSERTs of a batch are sent together, and the server runs them one after another while nothing is ${words.computed}.`;
   }
   if (mode === "serial") return `${seen}; ${longer}. Nothing else happens meanwhile.`;
   if (result.onPool) {
-    return `${seen}; ${longer}. The thread is free to receive the answer, but server and hashing compete for the same cores.`;
+    return `${seen}; ${longer}. The thread is free to receive the answer, but server and ${words.computing} compete for the same cores.`;
   }
-  return `${seen}; ${longer}. The answer arrives in time, but the thread that should receive it is hashing: it listens only between two hashes, every ${
+  return `${seen}; ${longer}. The answer arrives in time, but the thread that should receive it is ${words.computing}: it listens only between two ${words.results}, every ${
     duration(wallMs.median / count)
   } or so.`;
 }
@@ -177,10 +205,10 @@ function figure({ svg, name }: Figure, { caption = "", wide = false } = {}): str
 }
 
 function comparisonTable(comparison: Comparison): string {
-  const { file, differences } = comparison;
+  const { file, unit, differences } = comparison;
   const [head, ...rows] = comparisonRows(comparison);
   return `<h2>Compared with an earlier run</h2>
-<p>Wall time per hash, compared with ${escape(file)}.${
+<p>Wall time per ${unit}, compared with ${escape(file)}.${
     differences.map((text) => ` Different: ${escape(text)}.`).join("")
   }</p>
 ${table(head, rows)}`;
@@ -203,7 +231,7 @@ function table(
   }</tbody></table></div>`;
 }
 
-function words(rows: readonly (readonly string[])[]): string {
+function terms(rows: readonly (readonly string[])[]): string {
   return `<div class="scroll"><table class="words"><tbody>${
     rows.map(([name, text]) => `<tr><td>${escape(name)}</td><td>${escape(text)}</td></tr>`).join("")
   }</tbody></table></div>`;
