@@ -12,8 +12,9 @@ const ROOT = new URL("../", import.meta.url);
 const pages = new Map<string, string>();
 if (allowed) {
   const names = [...Deno.readDirSync(new URL("docs/", ROOT))].map(({ name }) => `docs/${name}`);
-  const atTop = ["README.md", "SECURITY.md", "CONTRIBUTING.md", "CHANGELOG.md"];
-  for (const path of [...atTop, ...names.filter((name) => name.endsWith(".md")).sort()]) {
+  const others = ["README", "SECURITY", "CONTRIBUTING", "CHANGELOG", "examples/README"]
+    .map((name) => `${name}.md`);
+  for (const path of [...others, ...names.filter((name) => name.endsWith(".md")).sort()]) {
     pages.set(path, await Deno.readTextFile(new URL(path, ROOT)));
   }
 }
