@@ -12,8 +12,9 @@ const ROOT = new URL("../", import.meta.url);
 const pages = new Map<string, string>();
 if (allowed) {
   const names = [...Deno.readDirSync(new URL("docs/", ROOT))].map(({ name }) => `docs/${name}`);
-  const atTop = ["README.md", "SECURITY.md", "CONTRIBUTING.md", "CHANGELOG.md"];
-  for (const path of [...atTop, ...names.filter((name) => name.endsWith(".md")).sort()]) {
+  const others = ["README", "SECURITY", "CONTRIBUTING", "CHANGELOG", "examples/README"]
+    .map((name) => `${name}.md`);
+  for (const path of [...others, ...names.filter((name) => name.endsWith(".md")).sort()]) {
     pages.set(path, await Deno.readTextFile(new URL(path, ROOT)));
   }
 }
@@ -25,8 +26,10 @@ interface Snippet {
   code: string;
 }
 
+/** But for the page whose snippets build on each other: see `your_own_work_test.ts`. */
 function snippets(): Snippet[] {
-  return [...pages].flatMap(([page, text]) =>
+  const shown = [...pages].filter(([page]) => page !== "docs/your-own-work.md");
+  return shown.flatMap(([page, text]) =>
     [...text.matchAll(/^```(?:ts|js)[^\n]*\n([\s\S]*?)^```/gm)].map(([, code]) => ({
       page,
       file: /^\/\/ ([\w.]+\.[jt]s)\n/.exec(code)?.[1],
