@@ -233,10 +233,12 @@ Deno.test(
       const uid = 65_534;
       const root = fileURLToPath(import.meta.resolve("../"));
       const files = ["tests/fixtures/embedded_script.ts"];
-      for await (const { name } of Deno.readDir(join(root, "scripts/database"))) {
-        files.push(`scripts/database/${name}`);
+      for (const folder of ["scripts/database", "scripts/cli"]) {
+        for (const { name } of Deno.readDirSync(join(root, folder))) {
+          files.push(`${folder}/${name}`);
+        }
+        await Deno.mkdir(join(home, folder), { recursive: true });
       }
-      await Deno.mkdir(join(home, "scripts/database"), { recursive: true });
       await Deno.mkdir(join(home, "tests/fixtures"), { recursive: true });
       for (const file of files) await Deno.copyFile(join(root, file), join(home, file));
       await Deno.chown(home, uid, uid);
