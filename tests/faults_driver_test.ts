@@ -17,24 +17,26 @@ async function onReset<T>({ via, proxy }: Lines, then: () => T): Promise<T> {
   return await rejected;
 }
 
-const sockets: Socket[] = [];
+/** The sockets of the two tests that look at them. */
+const plainSockets: Socket[] = [];
+const ownSockets: Socket[] = [];
 
 /** The same socket, kept where a test finds it. */
-function remember(socket: Socket): Socket {
+function keep(sockets: Socket[], socket: Socket): Socket {
   sockets.push(socket);
   return socket;
 }
 
 const plainSocket = {
   socket: ({ host, port }: { host: string[]; port: number[] }) =>
-    remember(new Socket().connect(port[0], host[0])),
+    keep(plainSockets, new Socket().connect(port[0], host[0])),
 } as typeof postgresOptions;
 
 const ownSocket = {
   ...postgresOptions,
   connect_timeout: 2,
   socket: (options: unknown) =>
-    remember((postgresOptions.socket as (options: unknown) => Socket)(options)),
+    keep(ownSockets, (postgresOptions.socket as (options: unknown) => Socket)(options)),
 } as typeof postgresOptions;
 
 proxyTest(
@@ -49,7 +51,7 @@ proxyTest(
     const sent = Promise.withResolvers<{ answer: Promise<readonly unknown[]> }>();
     // The driver writes at once what is larger than 1 kB, here to a socket that has an error
     const row = { id: 2, hash: "x".repeat(2_000) };
-    sockets.pop()!.once("error", () => {
+    plainSockets.pop()!.once("error", () => {
       sent.resolve({ answer: writer.send([row], batch).catch((error) => [error]) });
     });
     for (const connection of proxy.connections) connection.reset();
@@ -76,7 +78,7 @@ proxyTest(
   "postgresOptions reconnects where a connection ends in a statement's turn",
   async (lines) => {
     const { via } = lines;
-    const socket = sockets.pop()!;
+    const socket = ownSockets.pop()!;
     const lost = via`select 1`.catch(({ code }) => code);
     await Promise.resolve(); // the driver has it, and writes it at the end of the turn
     await Promise.resolve();

@@ -11,6 +11,7 @@ import {
   awaitedWriter,
   IGNORE,
   range,
+  rowOf,
   saveAll,
   tally,
   USERS,
@@ -194,15 +195,15 @@ serverTest("AsyncBatcher saves rows when a frozen server goes on", async (server
     onBatch: (report) => reports.push(report) === 12 && refused.resolve(),
   });
   await server.freeze();
-  const saving = saveAll(batcher, range(200));
+  const saving = Promise.all(range(200).map((id) => batcher.add(rowOf(id))));
   await refused.promise;
   await server.thaw();
-  const endings = await saving;
-  assertEquals(tally(endings).saved, 200);
+  // Also those that a frozen backend saves after all, while they are sent again
+  assertEquals(new Set(await saving), new Set(["inserted"]));
   assert(reports.filter(({ outcome }) => outcome !== "saved").length >= 12);
   await assertUsable(own);
   await until(() => assertUsable(sql).then(() => true, () => false));
-  await assertContract(sql, endings);
+  await assertContract(sql, new Map(range(200).map((id) => [id, "saved"])));
 });
 
 /** A file system of a few megabytes; only root may have one. */
