@@ -141,11 +141,8 @@ serverTest(
     const endings = await saveAll(batcher, range(10));
     assertEquals(tally(endings), { added: 10, saved: 0, failed: 10, unknown: 0, unsent: 0 });
     assertEquals((reports[0].error as PostgresWriteError).code, "ECONNREFUSED");
-    console.log("killed", performance.now() | 0);
     await server.restart();
-    console.log("restarted", performance.now() | 0);
     assertEquals(tally(await saveAll(batcher, [10])).saved, 1);
-    console.log("saved", performance.now() | 0);
     await until(() => assertUsable(sql).then(() => true, () => false));
     await assertContract(sql, new Map([...endings, [10, "saved"]]));
   },

@@ -45,17 +45,15 @@ databaseTest(
     await sql`create table users (id int primary key, hash text)`;
     const rows = ["a", "b", "c"].map((hash) => ({ id: 1, hash }));
     const options = { table: "users", columns: ["id", "hash"] };
-    const updated = await save(sql, rows, {
-      ...options,
-      conflict: { target: ["id"], action: "update" },
-    });
+    const { signal } = new AbortController();
+    const send = (action: "ignore" | "update") =>
+      postgresWriter(sql, { ...options, conflict: { target: ["id"], action } })
+        .send(rows, { id: "1", attempt: 1, signal });
+    const updated = await send("update");
     assertEquals(updated, ["skipped", "skipped", "inserted"]);
     assertEquals((await sql`select hash from users`)[0].hash, "c");
     await sql`truncate users`;
-    const ignored = await save(sql, rows, {
-      ...options,
-      conflict: { target: ["id"], action: "ignore" },
-    });
+    const ignored = await send("ignore");
     assertEquals(ignored, ["inserted", "skipped", "skipped"]);
     assertEquals((await sql`select hash from users`)[0].hash, "a");
   },
