@@ -74,9 +74,7 @@ PostgreSQL run concurrently.
 Usage: deno run -A scripts/bench.ts [flags]
 
 Examples:
-  deno run -A scripts/bench.ts
   deno run -A scripts/bench.ts --cost 10 --modes serial,pool --report page.html
-  deno run -A scripts/bench.ts --workload argon2 --cost 2 --memory 19456
   deno run -A scripts/bench.ts --work score.ts --input texts.csv
 
 Least permissions, instead of -A:
