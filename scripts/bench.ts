@@ -9,9 +9,10 @@
 import { WorkError, WorkerStartError } from "../pool.ts";
 import { compare, formatComparison, readEarlier } from "./bench/compare.ts";
 import { drawFigures, listFigures } from "./bench/figures/figures.ts";
+import { FLAGS, USAGE } from "./bench/flags.ts";
 import { prepareOutputs, writeFigures, writeReport } from "./bench/page/files.ts";
 import { makePage } from "./bench/page/page.ts";
-import { FLAGS, makePlan, USAGE } from "./bench/plan.ts";
+import { makePlan } from "./bench/plan.ts";
 import { environmentOf, makeReport } from "./bench/report.ts";
 import { measure, type Position } from "./bench/runner.ts";
 import { formatReport } from "./bench/table.ts";

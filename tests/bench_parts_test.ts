@@ -2,7 +2,8 @@ import { assert, assertEquals, assertMatch, assertStringIncludes, assertThrows }
 import { stripVTControlCharacters } from "node:util";
 import { compare, formatComparison } from "../scripts/bench/compare.ts";
 import { MODES, type Saved } from "../scripts/bench/modes.ts";
-import { FLAGS, makePlan } from "../scripts/bench/plan.ts";
+import { FLAGS } from "../scripts/bench/flags.ts";
+import { makePlan } from "../scripts/bench/plan.ts";
 import { closeCalls, makeReport, type Report, type Result } from "../scripts/bench/report.ts";
 import type { Run } from "../scripts/bench/run.ts";
 import type { Measurement } from "../scripts/bench/runner.ts";

@@ -104,6 +104,25 @@ test("--work takes a module with setup() and many() and no default, and a result
   }
 });
 
+test("--work calls teardown() in each thread, and tells what it throws", async () => {
+  const work = `export default (n) => n;
+    export const teardown = () => console.error("bye");`;
+  const args = ["--work", "{}/work.js", "--count", "3", "--workers", "1", "--modes", "pool"];
+  const ended = await withFiles({ "work.js": work }, [...args, "--repeat", "1"], onDatabase);
+  // Where it was tried, in the pool, and on the main thread.
+  assertEquals([ended.code, ended.stderr], [0, "bye\n".repeat(3)]);
+  const broken = await withFiles(
+    { "work.js": work.replace('console.error("bye")', "{ throw new Error('no end') }") },
+    [...args, "--repeat", "1"],
+    onDatabase,
+  );
+  assertEquals([broken.code, broken.stdout, broken.stderr], [
+    1,
+    "",
+    "Cannot end the module as its teardown() threw Error: no end\n",
+  ]);
+});
+
 test("--work prints a table and a page that speak of results, not of hashes", async () => {
   const folder = await Deno.makeTempDir();
   try {
@@ -113,7 +132,7 @@ test("--work prints a table and a page that speak of results, not of hashes", as
       ["--work", "{}/work.js", "--count", "9", "--repeat", "1", "--report", page],
       (...args) => onDatabase(...args, "--svg", join(folder, "svg")),
     );
-    assertEquals([code, stderr], [0, "Loading the library that draws the figures\n"]);
+    assertEquals([code, stderr], [0, ""]);
     assertStringIncludes(stdout, "Each mode computes and saves the same items once");
     assertStringIncludes(stdout, "\nwork.js: 9 results of ");
     const html = await Deno.readTextFile(page);

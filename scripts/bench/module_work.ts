@@ -1,4 +1,3 @@
-import { basename } from "node:path";
 import { WorkError, WorkerStartError, WorkPool } from "../../pool.ts";
 import { ScriptError } from "../cli/run.ts";
 import type { Items } from "./items.ts";
@@ -17,10 +16,10 @@ interface WorkModule {
 }
 
 /** Runs the function of a module of the user's. */
-export function moduleWork(module: URL, items: Items): Work {
+export function moduleWork(module: URL, name: string, items: Items): Work {
   let eachMs = 1;
   return {
-    subject: { kind: "module", name: basename(decodeURIComponent(module.pathname)) },
+    subject: { kind: "module", name },
     cost: null,
     count: items.count,
     get eachMs() {
@@ -43,6 +42,7 @@ export async function checkModule(module: URL): Promise<void> {
   await pool.start().catch((error) => {
     throw error instanceof WorkerStartError ? new ScriptError(firstLine(error.message)) : error;
   });
+  await pool.close();
 }
 
 async function openWork(
@@ -85,8 +85,13 @@ async function openWork(
   }
 
   async function dispose(): Promise<void> {
-    await pool[Symbol.asyncDispose]();
-    await teardown?.();
+    // What is idle may tear down in peace; what is not, was given up.
+    await (pool.size + pool.inFlight === 0 ? pool.close() : pool[Symbol.asyncDispose]());
+    try {
+      await teardown?.();
+    } catch (error) {
+      throw new ScriptError(`Cannot end the module as its teardown() threw ${tell(error)}`);
+    }
   }
 
   try {

@@ -1,4 +1,4 @@
-import { resolve } from "node:path";
+import { basename, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { AlgorithmName } from "../../workload.ts";
 import { whyUnreadable } from "../cli/files.ts";
@@ -9,7 +9,7 @@ import { type Items, numbers, readItems } from "./items.ts";
 import { checkModule, moduleWork } from "./module_work.ts";
 import { passwordWork } from "./password_work.ts";
 import { randomPasswords, readPasswords } from "./passwords.ts";
-import type { Values } from "./plan.ts";
+import type { Values } from "./flags.ts";
 import type { Preset } from "./presets.ts";
 import type { Work } from "./work.ts";
 
@@ -47,11 +47,11 @@ async function planModule(
   const items: Items = read === undefined
     ? numbers(count ?? usual)
     : await fromInput(read.input, read.format, count);
-  return moduleWork(module, items);
+  return moduleWork(module, basename(work), items);
 }
 
 async function findModule(work: string): Promise<URL> {
-  if (/^(https?|data|file|jsr|npm):/.test(work)) return new URL(work);
+  if (/^(https?|file|jsr|npm):/.test(work) && URL.canParse(work)) return new URL(work);
   const path = resolve(work);
   await Deno.stat(path).catch((error) => {
     throw new ScriptError(`Cannot use the module '${work}' as ${whyUnreadable(error)}`);
