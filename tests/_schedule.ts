@@ -74,7 +74,7 @@ const options: fc.Arbitrary<AsyncBatcherOptions<number>> = fc.record({
   maxQueuedBytes: fc.constantFrom(Infinity, 12),
   linger: fc.constantFrom(0, 1),
   rateLimit: fc.constantFrom(undefined, undefined, { interval: 5, calls: 2 }),
-  retry: fc.constantFrom(false as const, { maxAttempts: 3, minDelay: 1 }, {
+  retry: fc.constantFrom(false as const, { maxAttempts: 3, minDelay: 1, deadline: 1_000 }, {
     maxAttempts: Infinity,
     minDelay: 1,
     maxDelay: 3,
