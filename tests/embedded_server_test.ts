@@ -10,6 +10,7 @@ import { fileURLToPath } from "node:url";
 import { startEmbeddedServer } from "../scripts/database/embedded.ts";
 import {
   denoFor,
+  embeddedTest,
   exists,
   ignore,
   isAlive,
@@ -23,7 +24,7 @@ import { processes, processOf } from "./fixtures/programs.ts";
 const isRoot = !ignore && Deno.uid() === 0;
 const fixture = fileURLToPath(import.meta.resolve("./fixtures/embedded_script.ts"));
 
-Deno.test("startEmbeddedServer() starts a server that answers queries", { ignore }, async () => {
+embeddedTest("startEmbeddedServer() starts a server that answers queries", { ignore }, async () => {
   await using server = await startEmbeddedServer({ durable: false });
   const [row] = await withSql(
     server.url,
@@ -34,7 +35,7 @@ Deno.test("startEmbeddedServer() starts a server that answers queries", { ignore
   assertStringIncludes(server.url, `@127.0.0.1:${server.port}/`);
 });
 
-Deno.test("startEmbeddedServer() is durable by default", { ignore }, async () => {
+embeddedTest("startEmbeddedServer() is durable by default", { ignore }, async () => {
   const settings = (url: string) =>
     withSql(url, async (sql) =>
       (await sql`SELECT setting FROM pg_settings
@@ -51,7 +52,7 @@ Deno.test("startEmbeddedServer() is durable by default", { ignore }, async () =>
   });
 });
 
-Deno.test("startEmbeddedServer() tells what takes time", { ignore }, async () => {
+embeddedTest("startEmbeddedServer() tells what takes time", { ignore }, async () => {
   const messages: string[] = [];
   await withFolder(async (folder) => {
     const options = { dataDir: join(folder, "data"), durable: false };
@@ -63,7 +64,7 @@ Deno.test("startEmbeddedServer() tells what takes time", { ignore }, async () =>
   assert(!messages.includes("Creating a database cluster"));
 });
 
-Deno.test("startEmbeddedServer() starts several servers at once", { ignore }, async () => {
+embeddedTest("startEmbeddedServer() starts several servers at once", { ignore }, async () => {
   const servers = await Promise.all([
     startEmbeddedServer({ durable: false }),
     startEmbeddedServer({ durable: false }),
@@ -75,7 +76,7 @@ Deno.test("startEmbeddedServer() starts several servers at once", { ignore }, as
   }
 });
 
-Deno.test("startEmbeddedServer() lets nobody in without the password", { ignore }, async () => {
+embeddedTest("startEmbeddedServer() lets nobody in without the password", { ignore }, async () => {
   await using server = await startEmbeddedServer({ durable: false });
   for (const password of ["", "wrong"]) {
     const url = new URL(server.url);
@@ -91,7 +92,7 @@ Deno.test("startEmbeddedServer() lets nobody in without the password", { ignore 
   }
 });
 
-Deno.test("startEmbeddedServer() shows the password to no other process", {
+embeddedTest("startEmbeddedServer() shows the password to no other process", {
   ignore,
 }, async () => {
   await using server = await startEmbeddedServer({ durable: false });
@@ -102,32 +103,36 @@ Deno.test("startEmbeddedServer() shows the password to no other process", {
   assertStrictEquals(mode! & 0o777, 0o700);
 });
 
-Deno.test("EmbeddedServer.stop() ends the server and removes its folder", { ignore }, async () => {
-  const server = await startEmbeddedServer({ durable: false });
-  assert(isAlive(server.pid));
-  const stopped = server.stop();
-  assertStrictEquals(server.stop(), stopped);
-  await stopped;
-  assert(!isAlive(server.pid));
-  assert(!await exists(server.dataDir));
-  await server.stop();
-});
+embeddedTest(
+  "EmbeddedServer.stop() ends the server and removes its folder",
+  { ignore },
+  async () => {
+    const server = await startEmbeddedServer({ durable: false });
+    assert(isAlive(server.pid));
+    const stopped = server.stop();
+    assertStrictEquals(server.stop(), stopped);
+    await stopped;
+    assert(!isAlive(server.pid));
+    assert(!await exists(server.dataDir));
+    await server.stop();
+  },
+);
 
-Deno.test("EmbeddedServer.stop() works after the server was killed", { ignore }, async () => {
+embeddedTest("EmbeddedServer.stop() works after the server was killed", { ignore }, async () => {
   const server = await startEmbeddedServer({ durable: false });
   Deno.kill(server.pid, "SIGKILL");
   await server.stop();
   assert(await vanishes(server));
 });
 
-Deno.test("EmbeddedServer.stop() ends a frozen server", { ignore }, async () => {
+embeddedTest("EmbeddedServer.stop() ends a frozen server", { ignore }, async () => {
   const server = await startEmbeddedServer({ durable: false });
   Deno.kill(server.pid, "SIGSTOP");
   await server.stop();
   assert(await vanishes(server));
 });
 
-Deno.test(
+embeddedTest(
   "startEmbeddedServer() keeps the data and the password in dataDir",
   { ignore },
   () =>
@@ -143,7 +148,7 @@ Deno.test(
     }),
 );
 
-Deno.test(
+embeddedTest(
   "startEmbeddedServer() restarts a killed server",
   { ignore },
   () =>
@@ -159,7 +164,7 @@ Deno.test(
 );
 
 for (const [ending, code] of [["return", 0], ["exit", 0], ["throw", 1]] as const) {
-  Deno.test(`startEmbeddedServer() leaves nothing after ${ending}`, { ignore }, async () => {
+  embeddedTest(`startEmbeddedServer() leaves nothing after ${ending}`, { ignore }, async () => {
     await using script = new Script([fixture, ending]);
     const server = JSON.parse(await script.line());
     assertStrictEquals(await script.code(), code);
@@ -167,7 +172,7 @@ for (const [ending, code] of [["return", 0], ["exit", 0], ["throw", 1]] as const
   });
 }
 
-Deno.test("startEmbeddedServer() leaves nothing after kill -9", { ignore }, async () => {
+embeddedTest("startEmbeddedServer() leaves nothing after kill -9", { ignore }, async () => {
   await using script = new Script([fixture, "wait"]);
   const server = JSON.parse(await script.line());
   assert(isAlive(server.pid));
@@ -175,7 +180,7 @@ Deno.test("startEmbeddedServer() leaves nothing after kill -9", { ignore }, asyn
   assert(await vanishes(server));
 });
 
-Deno.test("startEmbeddedServer() leaves nothing if its shell was killed", {
+embeddedTest("startEmbeddedServer() leaves nothing if its shell was killed", {
   ignore,
 }, async () => {
   await using script = new Script([fixture, "wait"]);
@@ -188,7 +193,7 @@ Deno.test("startEmbeddedServer() leaves nothing if its shell was killed", {
 });
 
 for (const end of ["stop", "kill -9"]) {
-  Deno.test(`EmbeddedServer ends by ${end} though its lifeline's holder was killed`, {
+  embeddedTest(`EmbeddedServer ends by ${end} though its lifeline's holder was killed`, {
     ignore,
   }, async () => {
     await using script = new Script([fixture, end === "stop" ? "stop-when-interrupted" : "wait"]);
@@ -212,7 +217,7 @@ for (const end of ["stop", "kill -9"]) {
   });
 }
 
-Deno.test(
+embeddedTest(
   "startEmbeddedServer() leaves the server to a script that is interrupted",
   { ignore },
   async () => {
@@ -225,7 +230,7 @@ Deno.test(
   },
 );
 
-Deno.test(
+embeddedTest(
   "startEmbeddedServer() works for a new user",
   { ignore: !isRoot },
   () =>
@@ -258,7 +263,7 @@ Deno.test(
     }),
 );
 
-Deno.test(
+embeddedTest(
   "startEmbeddedServer() runs the server as an ordinary user",
   { ignore },
   async () => {

@@ -4,7 +4,7 @@ import type { BinarySource } from "../scripts/database/binaries.ts";
 import { npmPackage } from "../scripts/database/npm_package.ts";
 import { startServer } from "../scripts/database/server.ts";
 import { systemInstallation } from "../scripts/database/system_installation.ts";
-import { ignore, withFolder, withSql } from "./fixtures/embedded_helpers.ts";
+import { embeddedTest, ignore, withFolder, withSql } from "./fixtures/embedded_helpers.ts";
 
 /** The usual PostgreSQL, wherever the template is. */
 const sources: BinarySource[] = [npmPackage(), systemInstallation];
@@ -35,7 +35,7 @@ async function filesIn(folder: string): Promise<string[]> {
   return (await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name);
 }
 
-Deno.test(
+embeddedTest(
   "startServer() creates one cluster and copies it",
   { ignore },
   () =>
@@ -52,7 +52,7 @@ Deno.test(
     }),
 );
 
-Deno.test(
+embeddedTest(
   "startServer() gives every copy a password of its own",
   { ignore },
   () =>
@@ -70,7 +70,7 @@ Deno.test(
     }),
 );
 
-Deno.test(
+embeddedTest(
   "startServer() creates one template where two programs start at once",
   { ignore },
   () =>
@@ -88,7 +88,7 @@ for (
     ["empty", (file: string) => Deno.truncate(file, 0)],
   ] as const
 ) {
-  Deno.test(
+  embeddedTest(
     `startServer() replaces a template that is ${damage}`,
     { ignore },
     () =>
@@ -107,7 +107,7 @@ for (
   );
 }
 
-Deno.test(
+embeddedTest(
   "startServer() keeps no template of a start that was given up",
   { ignore },
   () =>
@@ -127,7 +127,7 @@ Deno.test(
     }),
 );
 
-Deno.test(
+embeddedTest(
   "startServer() needs no folder for a template",
   { ignore },
   () =>
@@ -138,7 +138,7 @@ Deno.test(
     }),
 );
 
-Deno.test(
+embeddedTest(
   "startServer() gives data that are kept an identifier of their own",
   { ignore },
   () =>

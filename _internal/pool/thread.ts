@@ -76,7 +76,6 @@ class PoolThread {
     try {
       await this.#work.teardown?.();
     } finally {
-      this.#port.close();
       process.exit();
     }
   }
