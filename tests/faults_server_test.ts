@@ -51,6 +51,15 @@ async function takeAllConnections(
   }
 }
 
+/** Has the statement prepared, so that the values leave with the next one, and do not wait. */
+async function prepareStatement(
+  sql: Sql,
+  batcher: Parameters<typeof saveAll>[0],
+): Promise<void> {
+  await saveAll(batcher, [0]);
+  await sql`delete from users`;
+}
+
 /** Resolves with the backend of a statement that waits for the lock. */
 async function backendThatWaits(sql: Sql): Promise<number> {
   let pid: number | undefined;
@@ -77,6 +86,7 @@ serverTest("AsyncBatcher calls rows unknown whose backend is killed", async (ser
   await sql.unsafe(WITHOUT_KEY);
   await using own = await connectTo(server, { max: 1 });
   const { batcher } = await prepare(own, {});
+  await prepareStatement(sql, batcher);
   await using locker = await connectTo(server, { max: 1 });
   await locker.unsafe("begin; lock table users");
   const saving = saveAll(batcher, range(10));
@@ -91,8 +101,9 @@ serverTest("AsyncBatcher calls rows unknown whose backend is killed", async (ser
 
 serverTest("AsyncBatcher saves rows with a key whose backend is killed", async (server, sql) => {
   await sql.unsafe(WITH_KEY);
-  await using own = await connectTo(server);
+  await using own = await connectTo(server, { max: 1 });
   const { batcher, reports } = await prepare(own, { conflict: IGNORE });
+  await prepareStatement(sql, batcher);
   await using locker = await connectTo(server, { max: 1 });
   await locker.unsafe("begin; lock table users");
   const saving = saveAll(batcher, range(2000));
