@@ -47,8 +47,11 @@ take_over() {
   sleep 1
   [ -z "$temporary" ] || rm -rf "$data"
 }
+# A signal that comes in the middle of a trap may be lost, so it is sent until this shell has ended.
 hold_lifeline() {
-  (while read -r ignored; do :; done; kill -s USR1 $$ || take_over) <&3 >/dev/null &
+  (while read -r ignored; do :; done
+    while kill -s USR1 $$; do sleep 0.1 || sleep 1; done
+    take_over) <&3 >/dev/null &
   lifeline=$!
 }
 trap stop USR1
