@@ -53,6 +53,7 @@ databaseTest(
     const reports: BatchReport[] = [];
     const batcher = new AsyncBatcher(writer, {
       maxItems: 1_000,
+      linger: 60_000, // for all of them
       onBatch: (report) => reports.push(report),
     });
     const ends = await Promise.allSettled(rows.map((row) => batcher.add(row)));
