@@ -21,7 +21,12 @@ import type { JobResult } from "./job/report.ts";
 import { tableSinks } from "./table/sinks.ts";
 import { makeRow, prepareTable, rejectionReason } from "./table/table.ts";
 
-const WORK = { plural: "hashes", done: "hashed", skipped: "their ids were there already" };
+const WORK = {
+  singular: "hash",
+  plural: "hashes",
+  done: "hashed",
+  skipped: "their ids were there already",
+};
 
 export async function main(signal: AbortSignal, args = Deno.args): Promise<void> {
   const { INPUT, ...flags } = parseFlags(args, FLAGS, ["INPUT"]);

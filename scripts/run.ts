@@ -23,6 +23,7 @@ import { FLAGS, makePlan, type Plan, USAGE, type Values } from "./run/plan.ts";
 import { findTable, resultSink, rowMaker } from "./run/results.ts";
 
 const WORK = {
+  singular: "result",
   plural: "results",
   done: "computed",
   skipped: "there already, or nothing to save",

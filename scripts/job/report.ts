@@ -4,7 +4,8 @@ import { grouped, speed } from "../cli/numbers.ts";
 
 /** What is computed, and how it is called. */
 export interface Work {
-  /** As in "hashes". */
+  /** As in "hash" and "hashes". */
+  readonly singular: string;
   readonly plural: string;
   /** As in "hashed". */
   readonly done: string;
@@ -51,7 +52,7 @@ export function textReport(
       ["unknown", unknown, "sent, and no answer came"],
       ["unfinished", unfinished, `not ${work.done}, or not saved`],
     ],
-    `${grouped(computed)} ${work.plural} in ${speed(seconds)} s: ${
+    `${grouped(computed)} ${computed === 1 ? work.singular : work.plural} in ${speed(seconds)} s: ${
       speed(computed / seconds)
     } a second`,
   );
