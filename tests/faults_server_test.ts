@@ -125,14 +125,15 @@ for (const [key, table] of [["without", WITHOUT_KEY], ["with", WITH_KEY]]) {
       const conflict = table === WITH_KEY ? IGNORE : undefined;
       const started = Promise.withResolvers<void>();
       const { batcher, reports } = await prepare(own, { conflict }, { maxItems: 20 }, started);
-      const saving = saveAll(batcher, range(4000));
+      // More than are saved while the server is being killed
+      const saving = saveAll(batcher, range(20_000));
       await started.promise;
       await server.kill();
       await server.restart();
       const endings = await saving;
       const account = tally(endings);
       assert(account.saved > 0, JSON.stringify(account));
-      if (table === WITH_KEY) assertEquals(account.saved, 4000);
+      if (table === WITH_KEY) assertEquals(account.saved, 20_000);
       assert(reports.some(({ outcome }) => outcome !== "saved"), "nothing was broken");
       await until(() => assertUsable(sql).then(() => true, () => false));
       await assertContract(sql, endings);
