@@ -66,3 +66,8 @@ export function parseAddress(
     parameters,
   };
 }
+
+/** A host and a port as an address has them. */
+export function hostAndPort(name: string, port: number): string {
+  return `${name.includes(":") ? `[${name}]` : name}:${port}`;
+}

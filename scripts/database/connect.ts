@@ -1,6 +1,7 @@
 import type { Socket } from "node:net";
 import postgres from "postgres";
 import { postgresOptions } from "../../postgres.ts";
+import { hostAndPort } from "../cli/address.ts";
 import { ScriptError } from "../cli/run.ts";
 import { type ConnectSettings, readDatabaseAddress } from "./address.ts";
 import { EmbeddedServerError, startEmbeddedServer } from "./embedded.ts";
@@ -117,9 +118,7 @@ function addressesOf({ options: { path, host, port } }: postgres.Sql): Address[]
 
 /** Where it is, without user and password. */
 function shown({ host, port, database }: ConnectSettings): string {
-  const hosts = host.map((name, i) =>
-    name.startsWith("/") ? name : `${name.includes(":") ? `[${name}]` : name}:${port[i]}`
-  );
+  const hosts = host.map((name, i) => name.startsWith("/") ? name : hostAndPort(name, port[i]));
   return `${hosts.join(", ")}${database === undefined ? "" : `/${database}`}`;
 }
 

@@ -10,7 +10,12 @@ export interface Header {
   readonly columns: readonly (readonly [name: string, at: number])[];
 }
 
-const WHY = "Cannot use the input as its first line should name the columns, and";
+/** The error where the first record is no header; `why` ends its sentence, and quotes nothing. */
+export function badHeader(why: string): ScriptError {
+  return new ScriptError(
+    `Cannot use the input as its first line should name the columns, and ${why}`,
+  );
+}
 
 function namesIn(text: string, delimiter: string): readonly (string | null)[] {
   return parseRecords(text, delimiter)?.[0] ?? [];
@@ -35,18 +40,18 @@ export function chooseDelimiter(text: string, wanted: readonly Wanted[]): string
  */
 export function readHeader(text: string, delimiter: string, wanted: readonly Wanted[]): Header {
   const names = namesIn(text, delimiter);
-  if (names.length === 0) throw new ScriptError(`${WHY} a quote in it is in the wrong place`);
+  if (names.length === 0) throw badHeader("a quote in it is in the wrong place");
   for (const { name, flag } of wanted) {
     const at = names.indexOf(name);
     if (at !== -1 && names.includes(name, at + 1)) {
-      throw new ScriptError(`${WHY} has '${name}' twice`);
+      throw badHeader(`has '${name}' twice`);
     }
     if (at !== -1) continue;
     // Blanks count in values, so they count here.
     const why = names.some((one) => one?.trim() === name)
       ? `has blanks around '${name}': remove them there and from the rows, where they count too`
       : `has no '${name}': see --${flag}`;
-    throw new ScriptError(`${WHY} ${why}`);
+    throw badHeader(why);
   }
   const columns = names.flatMap((name, at) =>
     name !== null && names.indexOf(name) === names.lastIndexOf(name) ? [[name, at] as const] : []

@@ -1,6 +1,11 @@
-import { ScriptError } from "../cli/run.ts";
 import { CsvReader, type CsvRecord, type CsvText, fieldsOf } from "./csv.ts";
-import { chooseDelimiter, describeDelimiter, type Header, readHeader } from "./csv_header.ts";
+import {
+  badHeader,
+  chooseDelimiter,
+  describeDelimiter,
+  type Header,
+  readHeader,
+} from "./csv_header.ts";
 import { JsonReader, parseNdjsonLine } from "./json.ts";
 import { type Line, readLines, withoutReturn } from "./lines.ts";
 import type { BrokenRow } from "./row.ts";
@@ -87,11 +92,7 @@ function readCsv({ wanted, delimiter, onNote }: PagesOptions<unknown>): Reader {
 
   function begin([first]: readonly (CsvText | BrokenRow)[]): void {
     if (first === undefined) return;
-    if ("reason" in first) {
-      throw new ScriptError(
-        `Cannot use the input as its first line should name the columns, and ${first.reason}`,
-      );
-    }
+    if ("reason" in first) throw badHeader(first.reason);
     // Excel's own way to say it.
     const said = /^"?sep=(.)"?$/i.exec(first.text)?.[1];
     if (said !== undefined && reader.delimiter === undefined) {

@@ -54,12 +54,12 @@ export interface RowOptions {
 export function rowMaker(
   { columns, lines, literal }: RowOptions,
 ): (row: SourceRow) => InputRow | BrokenRow {
-  return ({ line, lastLine = line, value }) => {
+  return ({ line, lastLine, value }) => {
     const get = (name: string) => Object.hasOwn(value, name) ? value[name] : undefined;
     const id = lines ? line : get(columns.id);
     const password = get(lines ? "text" : columns.password);
-    const reason = whyNoId(id, lastLine > line ? lastLine : undefined) ??
-      whyNoPassword(password, { literal, lastLine: lastLine > line ? lastLine : undefined });
+    const end = lastLine === line ? undefined : lastLine;
+    const reason = whyNoId(id, end) ?? whyNoPassword(password, { literal, lastLine: end });
     if (reason !== undefined) return { line, reason };
     const carried = columns.carried.map(get);
     const missing = carried.indexOf(undefined);

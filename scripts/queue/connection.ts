@@ -4,7 +4,7 @@ import {
   type NatsConnection,
   type NodeConnectionOptions,
 } from "@nats-io/transport-node";
-import { parseAddress, type ParsedAddress } from "../cli/address.ts";
+import { hostAndPort, parseAddress, type ParsedAddress } from "../cli/address.ts";
 import { whyUnreadable } from "../cli/files.ts";
 import { ScriptError, UsageError } from "../cli/run.ts";
 
@@ -37,7 +37,7 @@ const LAST_WORDS = 5_000;
 export async function openNats(options: NatsOptions): Promise<Nats> {
   const servers = options.nats.split(",").map((text) => parseServer(text.trim()));
   const places = servers.flatMap(({ hosts }) =>
-    hosts.map(({ name, port = 4222 }) => `${name.includes(":") ? `[${name}]` : name}:${port}`)
+    hosts.map(({ name, port = 4222 }) => hostAndPort(name, port))
   );
   const shown = places.join(", ");
   const explain = (error: unknown) => explainError(error, shown);
