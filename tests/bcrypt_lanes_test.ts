@@ -67,10 +67,12 @@ function* groupsOf<T>(items: readonly T[], sizes: readonly number[]): Generator<
 const lanes = new BcryptLanes();
 
 Deno.test("BcryptLanes.hash() gives the published hashes, in groups of 1 to n", () => {
-  for (let size = 1; size <= MAX_LANES; size++) {
-    for (const cost of [5, 6, 8, 10, 12]) {
-      const vectors = PUBLISHED.filter(([_, hash]) => parseBcrypt(hash)!.cost === cost);
-      for (const group of groupsOf(vectors, [size])) {
+  const sizes = Array.from({ length: MAX_LANES }, (_, i) => i + 1);
+  for (const cost of [5, 6, 8, 10, 12]) {
+    const vectors = PUBLISHED.filter(([_, hash]) => parseBcrypt(hash)!.cost === cost);
+    // What is dear is hashed once, in groups of all sizes
+    for (const grouping of cost < 9 ? sizes.map((size) => [size]) : [sizes]) {
+      for (const group of groupsOf(vectors, grouping)) {
         const inputs = group.map(([password, hash]) => ({ password, ...parseBcrypt(hash)! }));
         assertEquals(
           lanes.hash(inputs, cost).map((hash) => hash.slice(4)),
@@ -81,8 +83,8 @@ Deno.test("BcryptLanes.hash() gives the published hashes, in groups of 1 to n", 
   }
 });
 
-Deno.test("BcryptLanes.hash() agrees with bcryptjs at every cost up to 12", () => {
-  for (let cost = 4; cost <= 12; cost++) {
+Deno.test("BcryptLanes.hash() agrees with bcryptjs at every cost up to 10", () => {
+  for (let cost = 4; cost <= 10; cost++) {
     const inputs = ["", "pässwörd 🐎"].map((password) => inputOf(password));
     for (const [i, hash] of lanes.hash(inputs, cost).entries()) {
       assertEquals(hash.slice(0, 7), `$2b$${String(cost).padStart(2, "0")}$`);
@@ -96,10 +98,9 @@ Deno.test("BcryptLanes.hash() agrees with bcryptjs on any password of 0 to 72 by
   fc.assert(
     fc.property(
       fc.array(passwords, { minLength: 1, maxLength: MAX_LANES }),
-      fc.constantFrom(4, 4, 4, 5, 6),
-      (group, cost) => {
+      (group) => {
         const inputs = group.map((password) => inputOf(password));
-        for (const [i, hash] of lanes.hash(inputs, cost).entries()) {
+        for (const [i, hash] of lanes.hash(inputs, 4).entries()) {
           const { password } = inputs[i];
           // Comparing is hashing with the same salt.
           assert(bcrypt.compareSync(password, hash));
@@ -107,9 +108,9 @@ Deno.test("BcryptLanes.hash() agrees with bcryptjs on any password of 0 to 72 by
         }
       },
     ),
-    { numRuns: 900 },
+    { numRuns: 300 },
   );
-  assert(count > 2000, `only ${count} passwords`);
+  assert(count > 500, `only ${count} passwords`);
 });
 
 Deno.test("BcryptLanes.hash() gives the same hash in every lane, whatever the neighbours are", () => {

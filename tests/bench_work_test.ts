@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "node:path";
-import { bench, onDatabase, tables, test, withFile } from "./_bench.ts";
+import { bench, onDatabase, output, start, tables, test, withFile } from "./_bench.ts";
+import { databaseUrl } from "./_database.ts";
 import { runHere } from "./fixtures/script_here.ts";
 import type { Report, Result } from "../scripts/bench/report.ts";
 import { MODES } from "../scripts/bench/modes.ts";
@@ -108,7 +109,12 @@ test("--work calls teardown() in each thread, and tells what it throws", async (
   const work = `export default (n) => n;
     export const teardown = () => console.error("bye");`;
   const args = ["--work", "{}/work.js", "--count", "3", "--workers", "1", "--modes", "pool"];
-  const ended = await withFiles({ "work.js": work }, [...args, "--repeat", "1"], onDatabase);
+  // What a thread prints comes out of the process, and not through this isolate's console.
+  const ended = await withFiles(
+    { "work.js": work },
+    [...args, "--repeat", "1", "--database-url", databaseUrl()],
+    (...args) => output(start(args)),
+  );
   // Where it was tried, in the pool, and on the main thread.
   assertEquals([ended.code, ended.stderr], [0, "bye\n".repeat(3)]);
   const broken = await withFiles(

@@ -225,7 +225,7 @@ Deno.test("HashPool lets a hash finish for its neighbours in the lanes when nobo
   let made = 0;
   await using pool = new HashPool({
     workers: 1,
-    cost: 13,
+    cost: 11,
     createWorker: (url, options) => {
       made++;
       return new Worker(url, options);

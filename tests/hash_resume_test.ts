@@ -6,7 +6,8 @@ import { ACCOUNT, needing, UNIX } from "./_needs.ts";
 import { assertSaved, countOf, csv, isLockedOut, lockTable, range } from "./_users.ts";
 import { waitingTest } from "./_waiting.ts";
 import { withFolder, withSql } from "./fixtures/embedded_helpers.ts";
-import { hash, HashRun, until } from "./fixtures/hash_run.ts";
+import { HashRun, until } from "./fixtures/hash_run.ts";
+import { hash } from "./fixtures/script_here.ts";
 
 hashTest("does what is missing after it was killed, each row once", async (context) => {
   const { sql, file, flags } = context;

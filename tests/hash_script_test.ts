@@ -3,7 +3,8 @@ import { gzipSync } from "node:zlib";
 import { verifyPassword } from "../workload.ts";
 import { account, hashTest } from "./_hash.ts";
 import { assertSaved, countOf, csv, password, range } from "./_users.ts";
-import { assertHidden, hash, SECRET } from "./fixtures/hash_run.ts";
+import { assertHidden, SECRET } from "./fixtures/hash_run.ts";
+import { hash } from "./fixtures/script_here.ts";
 
 hashTest("reads CSV and saves ids, hashes and further columns", async ({ sql, file, flags }) => {
   const path = await file(

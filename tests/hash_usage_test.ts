@@ -4,8 +4,8 @@ import { JobProgress } from "../scripts/job/progress.ts";
 import { allowed } from "./_permissions.ts";
 import { account, hashTest, linesIn } from "./_hash.ts";
 import { csv, range } from "./_users.ts";
-import { hash, type Output } from "./fixtures/hash_run.ts";
-import { runHere } from "./fixtures/script_here.ts";
+import { type Output } from "./fixtures/hash_run.ts";
+import { hash, runHere } from "./fixtures/script_here.ts";
 
 hashTest("names the first rejected rows on the terminal, then counts", async ({ file, flags }) => {
   const path = await file("users.csv", csv(["", ...range(2), ...range(14).fill("" as never)]));
