@@ -4,7 +4,7 @@ import { JobProgress } from "../scripts/job/progress.ts";
 import { allowed } from "./_permissions.ts";
 import { account, hashTest, linesIn } from "./_hash.ts";
 import { csv, range } from "./_users.ts";
-import { type Output } from "./fixtures/hash_run.ts";
+import type { Output } from "./fixtures/hash_run.ts";
 import { hash, runHere } from "./fixtures/script_here.ts";
 
 hashTest("names the first rejected rows on the terminal, then counts", async ({ file, flags }) => {
