@@ -89,29 +89,44 @@ function permissionsIn(help: string): { always: string[]; more: Map<string, stri
   };
 }
 
+/** The permissions that `--help` names for these purposes, and for what it always does. */
+async function namedFor(script: string, purposes: readonly string[]) {
+  const { always, more } = permissionsIn(await helpOf(script));
+  const extra = new Set(purposes.flatMap((purpose) => more.get(purpose)!));
+  return { all: [...always, ...extra], own: purposes.length === 0 ? always : [...extra] };
+}
+
+const endOf = (script: string) => script === "serve.ts" ? served : output;
+
 /**
- * Runs a script with the permissions that `--help` names, and then without each of them.
+ * Runs a script with the permissions that `--help` names.
  *
- * @param purposes What else than the usual is asked of it. Only what that needs is left out then.
+ * @param purposes What else than the usual is asked of it.
  */
+async function assertEnough(
+  script: string,
+  args: readonly string[],
+  ...purposes: readonly string[]
+): Promise<void> {
+  const { all } = await namedFor(script, purposes);
+  const { code, stderr } = await endOf(script)(start(script, args, all));
+  // On a machine that is very busy load.ts finds nothing to multiply, but had all permissions by then.
+  const worked = code === 0 || /as it finished no sign-up in 1 s/.test(stderr);
+  assert(worked, `${script} ${purposes}: ${stderr}`);
+}
+
+/** The same, and then without each of them, or of those that the purposes need. */
 async function assertLeast(
   script: string,
   args: () => readonly string[],
   ...purposes: readonly string[]
 ): Promise<void> {
-  const { always, more } = permissionsIn(await helpOf(script));
-  const extra = new Set(purposes.flatMap((purpose) => more.get(purpose)!));
-  const all = [...always, ...extra];
-  const end = script === "serve.ts" ? served : output;
-  const { code, stderr } = await end(start(script, args(), all));
-  // On a machine that is very busy load.ts finds nothing to multiply, but had all permissions by then.
-  const worked = code === 0 || /as it finished no sign-up in 1 s/.test(stderr);
-  assert(worked, `${script} ${purposes}: ${stderr}`);
-  const checked = purposes.length === 0 ? always : [...extra];
+  await assertEnough(script, args(), ...purposes);
+  const { all, own } = await namedFor(script, purposes);
   const outputs = await Promise.all(
-    checked.map((one) => end(start(script, args(), all.filter((other) => other !== one)))),
+    own.map((one) => endOf(script)(start(script, args(), all.filter((other) => other !== one)))),
   );
-  for (const [i, one] of checked.entries()) {
+  for (const [i, one] of own.entries()) {
     const { code, stdout, stderr } = outputs[i];
     const what = `${script} ${purposes} without ${one}: ${stderr}`;
     assertEquals([code, stdout], [2, ""], what);
@@ -163,8 +178,7 @@ folderTest(`hash.ts ${LEAST}`, [], async ({ folder, users, table }) => {
   const rejects = ["--rejects", join(folder, "rejects.csv")];
   await assertLeast("hash.ts", () => [users, ...table(), ...DATABASE]);
   await assertLeast("hash.ts", () => [users, ...table(), ...DATABASE, ...rejects], REJECTS);
-  const dataDir = ["--data-dir", join(folder, "data")];
-  await assertLeast("hash.ts", () => [users, ...table(), ...dataDir], DATA_DIR);
+  await assertEnough("hash.ts", [users, ...table(), "--data-dir", join(folder, "data")], DATA_DIR);
 });
 
 folderTest(`run.ts ${LEAST}`, [], async ({ folder, users, table }) => {
@@ -173,13 +187,13 @@ folderTest(`run.ts ${LEAST}`, [], async ({ folder, users, table }) => {
   const rejects = ["--rejects", join(folder, "rejects.csv")];
   const to = () => [work, users, ...table().slice(0, 3)];
   await assertLeast("run.ts", () => [...to(), ...DATABASE]);
-  await assertLeast("run.ts", () => [...to(), ...DATABASE, ...rejects], REJECTS);
-  await assertLeast("run.ts", () => [...to(), "--data-dir", join(folder, "data")], DATA_DIR);
+  const both = [...rejects, "--data-dir", join(folder, "data")];
+  await assertEnough("run.ts", [...to(), ...both], REJECTS, DATA_DIR);
 });
 
 folderTest(`serve.ts ${LEAST}`, [], async ({ table }) => {
   await assertLeast("serve.ts", () => ["--port", "0", ...table(), ...DATABASE]);
-  await assertLeast("serve.ts", () => ["--port", "0", "--cost", "4"], OWN_SERVER);
+  await assertEnough("serve.ts", ["--port", "0", "--cost", "4"], OWN_SERVER);
 });
 
 folderTest(`load.ts ${LEAST}`, [], async () => {
@@ -197,11 +211,10 @@ folderTest(`each script of the queue ${LEAST}`, [NATS], async ({ folder, users, 
   const queue = ["--nats", nats.url, "--key-file", key, "--create-stream"];
   const rejects = ["--rejects", join(folder, "rejects.csv")];
   await assertLeast("enqueue.ts", () => [users, ...queue]);
-  await assertLeast("enqueue.ts", () => [users, ...queue, ...rejects], REJECTS);
+  await assertEnough("enqueue.ts", [users, ...queue, ...rejects], REJECTS);
   const work = () => [...queue, "--until-empty", ...table()];
-  const dataDir = ["--data-dir", join(folder, "data")];
   await assertLeast("worker.ts", () => [...work(), ...DATABASE]);
-  await assertLeast("worker.ts", () => [...work(), ...dataDir], DATA_DIR);
+  await assertEnough("worker.ts", [...work(), "--data-dir", join(folder, "data")], DATA_DIR);
   await assertLeast("status.ts", () => ["--nats", nats.url]);
 });
 
