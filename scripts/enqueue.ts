@@ -24,14 +24,8 @@ import { jsonReport, textReport } from "./queue/enqueue_report.ts";
 import { FLAGS, makePlan, type Plan, USAGE, type Values } from "./queue/enqueue_flags.ts";
 import type { Job } from "./queue/job.ts";
 import { readKey } from "./queue/key.ts";
-import { jobPublisher, MAX_PENDING } from "./queue/publisher.ts";
+import { jobPublisher, LAST_ANSWERS, MAX_PENDING } from "./queue/publisher.ts";
 import { Streams } from "./queue/streams.ts";
-
-/**
- * How long jobs that are sent may take to be acknowledged after Ctrl-C, in milliseconds. A NATS that
- * is down is waited for, but not for long once the user wants to end.
- */
-const LAST_ANSWERS = 5_000;
 
 export async function main(signal: AbortSignal, args = Deno.args): Promise<void> {
   const { INPUT, ...flags } = parseFlags(args, FLAGS, ["INPUT"]);
@@ -79,7 +73,11 @@ async function publishAll(
   let done = 0;
   const start = performance.now();
   const { account, failure } = await settled(runPipeline(
-    (signal: AbortSignal) => eachRow(readUsers(input.chunks(signal), { ...plan, onNote: say })),
+    (signal: AbortSignal) => {
+      // What is read ends anywhere then, and that says nothing of the input.
+      const onNote = (sentence: string) => signal.aborted || say(sentence);
+      return eachRow(readUsers(input.chunks(signal), { ...plan, onNote }));
+    },
     {
       compute(row): Job {
         const { id, password, carried } = usable(row);

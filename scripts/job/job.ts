@@ -64,7 +64,11 @@ export async function runJob<T extends Item, Row>(options: JobOptions<T, Row>): 
   const start = performance.now();
   const { account, failure } = await settled(runPipeline(
     (signal: AbortSignal) =>
-      options.read(signal, { onNote, onRows: (rows) => progress.noteRows(rows) }),
+      options.read(signal, {
+        // What is read ends anywhere once it is to stop, and that says nothing of the input.
+        onNote: (sentence) => signal.aborted || onNote(sentence),
+        onRows: (rows) => progress.noteRows(rows),
+      }),
     {
       ...table === undefined ? DRY_RUN : {
         key: (item) => usable(item).id,

@@ -1,13 +1,19 @@
 import { JetStreamApiError, type JetStreamClient } from "@nats-io/jetstream";
 import { headers } from "@nats-io/transport-node";
-import type { Batch, Sink } from "../../batcher.ts";
+import { type Batch, OutcomeError, type Sink, UnknownOutcomeError } from "../../batcher.ts";
 import type { RowOutcome } from "../../postgres.ts";
 import { type Job, writeJob } from "./job.ts";
 import type { JobKey } from "./key.ts";
 import { HEADERS } from "./streams.ts";
 
-/** Milliseconds that the server may take to store a job. */
-const TIMEOUT = 5_000;
+/**
+ * How long jobs that are sent may take to be acknowledged after Ctrl-C, in milliseconds. A NATS that
+ * is down is waited for, but not for long once the user wants to end.
+ */
+export const LAST_ANSWERS = 5_000;
+
+/** Milliseconds that the server may take to store a job: each ends for itself before Ctrl-C does. */
+const TIMEOUT = LAST_ANSWERS - 1_000;
 
 /** Jobs that are published together, and how many times at once. */
 const MAX_ITEMS = 128;
@@ -16,19 +22,31 @@ const MAX_IN_FLIGHT = 2;
 /** Most jobs that are worth having read: as many wait as are on their way. */
 export const MAX_PENDING = 2 * MAX_ITEMS * MAX_IN_FLIGHT;
 
-/** A server that is restarted is waited for: about a minute. */
-const RETRY = { maxAttempts: 20, minDelay: 200, maxDelay: 5_000 };
+/** How long a server that stores nothing is waited for, in milliseconds: it may be restarted. */
+const PATIENCE = 60_000;
+
+/** Options of {@linkcode jobPublisher}. */
+export interface PublisherOptions {
+  readonly subject: string;
+  readonly key: JobKey;
+  /** The largest message that the server takes, in bytes. */
+  readonly maxBytes: number;
+}
 
 /**
  * Publishes jobs, some hundreds at a time, each with the answer that it is stored: it is `"inserted"`,
- * or `"skipped"` where NATS knows it. One that is sent again, as an answer was lost, is known by its
- * name.
+ * or `"skipped"` where NATS knows it. One whose answer is lost is sent again, and known by its name.
  */
 export function jobPublisher(
-  client: JetStreamClient,
-  { subject, key, maxBytes }: { subject: string; key: JobKey; maxBytes: number },
+  client: Pick<JetStreamClient, "publish">,
+  { subject, key, maxBytes }: PublisherOptions,
 ): Sink<Job, RowOutcome> {
-  async function publish(job: Job): Promise<RowOutcome | Error> {
+  /** Since when nothing was stored. */
+  let downSince: number | undefined;
+  /** Why nothing more is sent. */
+  let failure: unknown;
+
+  async function publish(job: Job, wasSent: boolean): Promise<RowOutcome | Error> {
     const msgID = await key.jobId(job.id);
     const sealed = await key.seal(msgID, writeJob(job));
     // The headers count as well.
@@ -37,44 +55,56 @@ export function jobPublisher(
     }
     const head = headers();
     head.set(HEADERS.key, key.id);
-    const { duplicate } = await client.publish(subject, sealed, {
-      msgID,
-      headers: head,
-      timeout: TIMEOUT,
-    });
-    return duplicate ? "skipped" : "inserted";
+    try {
+      const options = { msgID, headers: head, timeout: TIMEOUT };
+      const { duplicate } = await client.publish(subject, sealed, options);
+      downSince = undefined;
+      // Whose answer was lost was stored, by all likelihood, at that attempt.
+      return duplicate && !wasSent ? "skipped" : "inserted";
+    } catch (error) {
+      return refusal(error);
+    }
   }
 
-  /** What is known of jobs of a batch that is sent again, as other answers were lost. */
-  const known = new WeakMap<Job, RowOutcome | Error>();
-
-  async function send(jobs: readonly Job[], { attempt }: Batch): Promise<(RowOutcome | Error)[]> {
-    const answers = await Promise.allSettled(jobs.map(async (job) => {
-      const before = known.get(job);
-      if (before !== undefined) return before;
-      const answer = await publish(job);
-      // Whose answer was lost was stored, by all likelihood, at that attempt.
-      known.set(job, attempt > 1 && answer === "skipped" ? "inserted" : answer);
-      return known.get(job)!;
-    }));
-    return answers.map((answer) => {
-      if (answer.status === "rejected") throw answer.reason;
-      return answer.value;
-    });
+  /** What the error means for a job; the others of its batch may be stored. */
+  function refusal(error: unknown): Error {
+    downSince ??= performance.now();
+    if (isFinal(error) || performance.now() - downSince > PATIENCE) failure ??= error;
+    const options = { cause: error, retryable: true };
+    return isNotStored(error)
+      ? new OutcomeError("failed", "NATS has refused a job", options)
+      : new UnknownOutcomeError("No answer came for a job", options);
   }
 
   return {
-    send,
+    async send(jobs, { unanswered = false }: Batch) {
+      // Thrown, it ends the run. Of what was sent before without an answer nothing is known.
+      if (failure !== undefined) throw failure;
+      return await Promise.all(jobs.map((job) => publish(job, unanswered)));
+    },
     defaults: {
       maxItems: MAX_ITEMS,
       maxInFlight: MAX_IN_FLIGHT,
       idempotent: true,
-      timeout: 2 * TIMEOUT,
       retry: {
-        ...RETRY,
-        // What the server refuses with a reason, as a full stream, it refuses again.
-        isRetryable: (error) => !(error instanceof JetStreamApiError) || error.status >= 503,
+        maxAttempts: Infinity,
+        deadline: Infinity,
+        minDelay: 200,
+        maxDelay: 5_000,
+        isRetryable: (error) => error !== failure,
       },
     },
   };
+}
+
+/** Whether the server has said that it has not stored a job. */
+function isNotStored(error: unknown): boolean {
+  // Nobody has listened, as while servers choose a leader, or where the stream is gone.
+  return error instanceof JetStreamApiError || (error as Error).name === "JetStreamNotEnabled";
+}
+
+/** Whether the server would say the same again. A stream that is full has the code of one at work. */
+function isFinal(error: unknown): boolean {
+  return error instanceof JetStreamApiError &&
+    (error.status < 503 || /\bmaximum\b/.test(error.message));
 }
