@@ -9,7 +9,7 @@ import {
 } from "../../postgres.ts";
 import { ScriptError } from "../cli/run.ts";
 import type { OnConflict } from "../table/sinks.ts";
-import { quote, quoteTable } from "../table/table.ts";
+import { createTable, quote, quoteTable } from "../table/table.ts";
 
 /**
  * Makes rows of results. The first result says which columns there are, and the others must have the
@@ -94,7 +94,7 @@ export function resultSink(
         `${quote(name)} ${typeOf(rows.map((row) => row[name]))}${name === id ? " primary key" : ""}`
       ).join(", ");
       onNote(`Creating table '${table}': ${definition}`);
-      await sql.unsafe(`create table if not exists ${quoteTable(table)} (${definition})`);
+      await createTable(sql, `${quoteTable(table)} (${definition})`);
     }
     const { columns: found } = await describeTable(sql, table);
     const unfilled = found.find(({ name, required }) => required && !columns.includes(name));

@@ -50,7 +50,7 @@ export async function prepareTable(
 ): Promise<void> {
   const { table, id, hash, carried } = target;
   if (!await isThere(sql, target, create ? "" : ": use --create-table, or check --table")) {
-    await sql.unsafe(definition(target, numbered ? "bigint" : "text"));
+    await createTable(sql, definition(target, numbered ? "bigint" : "text"));
     await isThere(sql, target, "");
   }
   const { columns } = await describeTable(sql, table);
@@ -98,7 +98,19 @@ function definition({ table, id, hash, carried }: Target, idType: string): strin
     `${quote(hash)} text not null`,
     ...carried.map((name) => `${quote(name)} text`),
   ];
-  return `create table if not exists ${quoteTable(table)} (${columns.join(", ")})`;
+  return `${quoteTable(table)} (${columns.join(", ")})`;
+}
+
+/** What PostgreSQL says where two create the same table at once, in spite of "if not exists". */
+const IS_CREATED = ["23505", "42P07", "42710"];
+
+/** Creates a table, unless it is there or somebody else creates it just now. */
+export async function createTable(sql: Sql, definition: string): Promise<void> {
+  try {
+    await sql.unsafe(`create table if not exists ${definition}`);
+  } catch (error) {
+    if (!IS_CREATED.includes((error as { code?: string }).code ?? "")) throw error;
+  }
 }
 
 /** `"table"` or `"schema.table"` in SQL. */
