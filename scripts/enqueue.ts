@@ -7,7 +7,7 @@
  * ```
  */
 import { jetstream } from "@nats-io/jetstream";
-import type { Sink } from "../batcher.ts";
+import { OutcomeError, type Sink } from "../batcher.ts";
 import { runPipeline } from "../pipeline.ts";
 import type { RowOutcome } from "../postgres.ts";
 import { settled } from "./cli/account.ts";
@@ -15,6 +15,7 @@ import { helpText, parseFlags } from "./cli/flags.ts";
 import { grouped } from "./cli/numbers.ts";
 import { Progress } from "./cli/progress.ts";
 import { runScript } from "./cli/run.ts";
+import { unlessAborted } from "./cli/unless_aborted.ts";
 import { type Input, openInput } from "./input/input.ts";
 import { checkRejectsPath, openRejects, tellRejects } from "./input/rejects.ts";
 import { eachRow, usable } from "./input/row.ts";
@@ -32,21 +33,24 @@ export async function main(signal: AbortSignal, args = Deno.args): Promise<void>
   if (flags.help) return console.log(helpText(USAGE, FLAGS));
   const plan = makePlan(INPUT, flags);
   if (flags.rejects !== undefined) await checkRejectsPath(flags.rejects, plan.path);
-  const key = await readKey(plan.keyFile, (sentence) => console.error(sentence));
-  await using input = await openInput(plan.path);
-  await using nats = await openNats({ ...flags, nats: plan.nats });
+  const warn = (sentence: string) => console.error(sentence);
+  const key = await unlessAborted(readKey(plan.keyFile, warn), signal);
+  await using input = await unlessAborted(openInput(plan.path), signal);
+  await using nats = await openNats(plan.nats, signal);
   try {
     const streams = await Streams.open(nats.connection, flags.stream);
     if (flags["create-stream"]) {
       const dedupWindow = 1_000 * flags["dedup-window"];
-      await streams.create({ replicas: flags.replicas, dedupWindow });
+      await streams.create({ replicas: flags.replicas, dedupWindow, keyId: key.id });
     }
-    await streams.check();
-    await streams.checkKey(key.id);
+    const check = (note = (_: string) => {}) => streams.check({ keyId: key.id, note });
+    const limits = await check(warn);
     const publisher = jobPublisher(jetstream(nats.connection), {
       subject: streams.jobs,
       key,
-      maxBytes: nats.connection.info?.max_payload ?? 2 ** 20,
+      // A job has to fit where it is dead, too.
+      maxBytes: Math.min(limits.jobs, limits.dead, nats.maxPayload),
+      checkStream: () => check(),
     });
     await publishAll(input, plan, { flags, publisher, nats, signal });
   } catch (error) {
@@ -101,7 +105,10 @@ async function publishAll(
   if (account.read > 0 || failure === undefined) {
     console.log((flags.json ? jsonReport : textReport)({ account, seconds, complete }));
   }
-  if (failure !== undefined) throw nats.explain(failure.cause);
+  if (failure !== undefined) {
+    const { cause } = failure;
+    throw nats.explain(cause instanceof OutcomeError ? cause.cause : cause);
+  }
   if (account.rejected + account.unknown > 0) Deno.exitCode = 1;
 }
 

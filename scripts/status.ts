@@ -11,7 +11,7 @@ import { grouped } from "./cli/numbers.ts";
 import { runScript } from "./cli/run.ts";
 import { HELP } from "./cli/shared_flags.ts";
 import { openNats } from "./queue/connection.ts";
-import { NATS_FLAGS, required } from "./queue/flags.ts";
+import { NATS_FLAGS, natsOptions } from "./queue/flags.ts";
 import { Streams } from "./queue/streams.ts";
 
 const FLAGS = {
@@ -29,15 +29,14 @@ Examples:
   deno run -A scripts/status.ts --nats nats://queue:4222 --stream mail --json
 
 Least permissions, instead of -A:
-  --allow-net`;
+  --allow-net
+  and --allow-env for NATS_URL and the like
+Narrower: --allow-net=NATS`;
 
-export async function main(_signal: AbortSignal, args = Deno.args): Promise<void> {
+export async function main(signal: AbortSignal, args = Deno.args): Promise<void> {
   const flags = parseFlags(args, FLAGS);
   if (flags.help) return console.log(helpText(USAGE, FLAGS));
-  await using nats = await openNats({
-    ...flags,
-    nats: required(flags.nats, "nats", "a NATS server"),
-  });
+  await using nats = await openNats(natsOptions(flags), signal);
   try {
     const streams = await Streams.open(nats.connection, flags.stream);
     const counts = await streams.count();

@@ -14,12 +14,14 @@ import { WorkerStartError } from "../pool.ts";
 import { PipelineError } from "../pipeline.ts";
 import { helpText, parseFlags } from "./cli/flags.ts";
 import { grouped } from "./cli/numbers.ts";
+import { printable } from "./cli/printable.ts";
 import { runScript, ScriptError } from "./cli/run.ts";
+import { unlessAborted } from "./cli/unless_aborted.ts";
 import type { Database } from "./database/connect.ts";
 import { databaseFromFlags } from "./database/from_flags.ts";
 import { type Nats, openNats } from "./queue/connection.ts";
 import { sendDeadLetter } from "./queue/dead_letter.ts";
-import { required } from "./queue/flags.ts";
+import { natsOptions, required } from "./queue/flags.ts";
 import { type JobKey, readKey } from "./queue/key.ts";
 import { findLeftovers } from "./queue/leftovers.ts";
 import { outageLog } from "./queue/outage_log.ts";
@@ -34,12 +36,10 @@ export async function main(signal: AbortSignal, args = Deno.args): Promise<void>
   if (flags.help) return console.log(helpText(USAGE, FLAGS));
   checkFlags(flags);
   const keyFile = required(flags["key-file"], "key-file", "the key of the jobs");
-  const key = await readKey(keyFile, (sentence) => console.error(sentence));
-  await using nats = await openNats({
-    ...flags,
-    nats: required(flags.nats, "nats", "a NATS server"),
-  });
-  await using database = await databaseFromFlags(flags, signal);
+  const options = natsOptions(flags);
+  const key = await unlessAborted(readKey(keyFile, (sentence) => console.error(sentence)), signal);
+  await using nats = await openNats(options, signal);
+  await using database = await unlessAborted(databaseFromFlags(flags, signal), signal);
   try {
     await work(flags, { key, nats, database, signal });
   } catch (error) {
@@ -58,24 +58,25 @@ async function work(
 ): Promise<void> {
   const { table, id, columns, workers, cost, prefetch = 128 * workers } = flags;
   const ackWait = 1_000 * flags["ack-wait"];
+  const log = (sentence: string) => {
+    console.error(`${new Date().toISOString()} ${printable(sentence, 1_000)}`);
+  };
   const streams = await Streams.open(nats.connection, flags.stream);
   if (flags["create-stream"]) {
     const dedupWindow = 1_000 * flags["dedup-window"];
-    await streams.create({ replicas: flags.replicas, dedupWindow });
+    await streams.create({ replicas: flags.replicas, dedupWindow, keyId: key.id });
   }
-  await streams.check();
-  await streams.checkKey(key.id);
+  const limits = await streams.check({ keyId: key.id, note: log });
   await streams.createConsumer({ ackWait });
-  const log = (sentence: string) => console.error(`${new Date().toISOString()} ${sentence}`);
-  const noteAttempt = outageLog({
-    log,
-    reason(error) {
-      const explained = database.explain(error);
-      return explained instanceof Error ? explained.message : "it does not answer";
-    },
-  });
+  const reasonOf = (error: unknown) => {
+    const explained = explain(error, nats, database);
+    return explained instanceof ScriptError ? explained.message : "it does not answer";
+  };
+  const noteAttempt = outageLog({ log, reason: reasonOf });
   const target = { table, id, hash: flags["hash-column"], carried: columns };
-  await prepareTable(database.sql, target, { create: flags["create-table"], numbered: false });
+  const creating = { create: flags["create-table"], numbered: false };
+  // A table that somebody has locked keeps it waiting.
+  await unlessAborted(prepareTable(database.sql, target, creating), signal);
   await using pool = new HashPool({ workers, cost });
   const client = jetstream(nats.connection);
   const consumer = await client.consumers.get(streams.name, CONSUMER);
@@ -100,12 +101,17 @@ async function work(
       ackWait,
       maxDeliveries: flags["max-deliveries"],
       findLeftovers: () => findLeftovers(streams, prefetch),
-      isEmpty: !flags["until-empty"] ? undefined : async () => {
+      isEmpty: !flags["until-empty"] ? undefined : async (jobs) => {
         const { waiting, inWork } = await streams.count();
-        return waiting + inWork === 0;
+        return waiting + inWork <= jobs;
       },
-      sendDeadLetter: (message, reason) =>
-        sendDeadLetter(client, streams.dead, { message, reason }),
+      checkConsumer: () => streams.checkConsumer(),
+      broken: nats.broken,
+      sendDeadLetter(message, reason) {
+        const maxBytes = Math.min(limits.dead, nats.maxPayload);
+        return sendDeadLetter(client, streams.dead, { message, reason, maxBytes });
+      },
+      reasonOf,
       log,
       signal,
     }, totals);

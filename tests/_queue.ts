@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { join } from "node:path";
-import { needing } from "./_needs.ts";
+import { type Need, needing } from "./_needs.ts";
 import { waitingTest } from "./_waiting.ts";
 import { withFolder } from "./fixtures/embedded_helpers.ts";
 import { HashRun, type Output } from "./fixtures/hash_run.ts";
@@ -17,7 +17,7 @@ export interface QueueContext {
   readonly file: (name: string, content: string) => Promise<string>;
   /** Starts a script. */
   readonly start: (script: Script, args?: readonly string[]) => HashRun;
-  /** Runs a script to its end: `worker.ts` in a process of its own, the others in this one. */
+  /** Runs a script to its end, in this process. */
   readonly run: (script: Script, args?: readonly string[]) => Promise<Output>;
   readonly status: () => Promise<Record<string, number>>;
 }
@@ -33,8 +33,12 @@ const FLAGS: Record<Script, readonly (readonly string[])[]> = {
 };
 
 /** A test with a NATS server and a folder with a key. */
-export function queueTest(name: string, fn: (context: QueueContext) => Promise<void>): void {
-  waitingTest({ ...needing(name, NATS), fn: () => withQueue(fn) });
+export function queueTest(
+  name: string,
+  fn: (context: QueueContext) => Promise<void>,
+  ...needs: readonly Need[]
+): void {
+  waitingTest({ ...needing(name, NATS, ...needs), fn: () => withQueue(fn) });
 }
 
 /**
@@ -60,21 +64,17 @@ export async function withQueue(
       const pairs = [
         ["--nats", nats.url],
         ...(script === "status.ts" ? [] : [["--key-file", key]]),
-        ...(script === "worker.ts" && target ? [["--table", target.table]] : []),
+        ...(script === "worker.ts" && target
+          ? [["--table", target.table], ["--database-url", target.databaseUrl]]
+          : []),
         ...FLAGS[script],
       ];
       return [...args, ...pairs.filter(([flag]) => !given.has(flag)).flat()];
     };
-    const start = (script: Script, args: readonly string[] = []) => {
-      const env = { DATABASE_URL: script === "worker.ts" && target ? target.databaseUrl : "" };
-      return new HashRun(flagsOf(script, args), env, script);
-    };
-    const run = async (script: Script, args: readonly string[] = []) => {
-      if (script !== "worker.ts") return await runHere(script, flagsOf(script, args));
-      await using run = start(script, args);
-      await run.endInput();
-      return await run.output();
-    };
+    const start = (script: Script, args: readonly string[] = []) =>
+      new HashRun(flagsOf(script, args), {}, script);
+    const run = (script: Script, args: readonly string[] = []) =>
+      runHere(script, flagsOf(script, args));
     const status = async () => {
       const { code, stdout, stderr } = await run("status.ts");
       assertEquals([code, stderr], [0, ""]);

@@ -107,7 +107,12 @@ Deno.test("jobPublisher() counts each job by its own answer, whatever becomes of
       if (++answers.lost === 4) stop.abort();
       return Promise.reject(new Error("timeout"));
     },
-  }, { subject: "burst.jobs", key: await JobKey.from(new Uint8Array(32)), maxBytes: 2 ** 20 });
+  }, {
+    subject: "burst.jobs",
+    key: await JobKey.from(new Uint8Array(32)),
+    maxBytes: 2 ** 20,
+    checkStream: () => Promise.resolve(),
+  });
   const jobs = range(10).map((id): Job => ({ id: `${id}`, password: "", carried: {} }));
   const ends: string[] = [];
   const running = runPipeline(jobs, {

@@ -1,12 +1,8 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { jetstream } from "@nats-io/jetstream";
-import { join } from "node:path";
-import type postgres from "postgres";
 import { openNats } from "../scripts/queue/connection.ts";
-import { DATABASE, databaseUrl, withSchema } from "./_database.ts";
-import { type Need, needing } from "./_needs.ts";
-import { allowed } from "./_permissions.ts";
-import { account, contentOf, type QueueContext, type Script, withQueue } from "./_queue.ts";
+import { account, contentOf, type Script } from "./_queue.ts";
+import { workerTest } from "./_queue_worker.ts";
 import {
   assertSaved,
   countOf,
@@ -16,35 +12,10 @@ import {
   lockTable,
   range,
 } from "./_users.ts";
-import { waitingTest } from "./_waiting.ts";
 import { SECRET, until } from "./fixtures/hash_run.ts";
-import { NATS, NatsServer } from "./fixtures/nats_server.ts";
-import { succeeds } from "./fixtures/programs.ts";
-
-/** What a test of workers works with. */
-interface WorkerContext extends QueueContext {
-  readonly sql: postgres.Sql;
-  /** The table that workers save to. */
-  readonly table: string;
-}
 
 /** What a worker had in hand that was killed is given to another one after these seconds. */
 const SOON = ["--ack-wait", "5"];
-
-/** A test with a NATS server, a folder with a key, and a table for the workers. */
-function workerTest(
-  name: string,
-  fn: (context: WorkerContext) => Promise<void>,
-  ...needs: readonly Need[]
-): void {
-  const run = async (sql: postgres.Sql, schema: string) => {
-    await sql`create table users (id int primary key, hash text not null)`;
-    const table = `${schema}.users`;
-    const target = { table, databaseUrl: databaseUrl() };
-    await withQueue((context) => fn({ ...context, sql, table }), target);
-  };
-  waitingTest({ ...needing(name, DATABASE, NATS, ...needs), fn: () => withSchema(run) });
-}
 
 workerTest("enqueue.ts and worker.ts bring every row into the table, once", async (context) => {
   const { sql, file, start, run, status } = context;
@@ -269,70 +240,6 @@ workerTest(
   },
 );
 
-const OPENSSL: Need = { name: "openssl", met: allowed && await succeeds("openssl", ["version"]) };
-
-/** A certificate for 127.0.0.1 (the client checks addresses as localhost), and who vouches for it. */
-async function certify(folder: string): Promise<readonly string[]> {
-  const openssl = async (...args: string[]) =>
-    assert(await succeeds("openssl", args, { cwd: folder }), `openssl ${args[0]} has failed`);
-  const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
-  await Deno.writeTextFile(
-    join(folder, "ext"),
-    "subjectAltName=IP:127.0.0.1,DNS:localhost\nbasicConstraints=CA:FALSE\n",
-  );
-  await openssl("req", "-x509", ...key, "-keyout", "ca.key", "-out", "ca", "-subj", "/CN=ca");
-  await openssl("req", ...key, "-keyout", "server.key", "-out", "csr", "-subj", "/CN=127.0.0.1");
-  await openssl(
-    ...["x509", "-req", "-in", "csr", "-CA", "ca", "-CAkey", "ca.key", "-CAcreateserial"],
-    ...["-extfile", "ext", "-out", "server"],
-  );
-  return ["--tls", "--tlscert", join(folder, "server"), "--tlskey", join(folder, "server.key")];
-}
-
-workerTest("worker.ts and enqueue.ts say who they are", async ({ sql, file, run }) => {
-  await using nats = await NatsServer.start(["--user", "ann", "--pass", "sesame"]);
-  const address = (user: string) => ["--nats", `nats://${user}127.0.0.1:${nats.port}`];
-  const path = await file("users.csv", csv([1]));
-  const cases: [user: string, flags: string[], sentence: RegExp][] = [
-    ["", [], /does not let this user in: check --creds\n$/],
-    ["ann:Secret@", [], /does not let this user in: check --creds\n$/],
-    [
-      "ann:sesame@",
-      ["--creds", path],
-      /^Cannot use the credentials in .* as there are none: .*\n$/,
-    ],
-  ];
-  for (const [user, flags, sentence] of cases) {
-    const { code, stdout, stderr } = await run("enqueue.ts", [path, ...address(user), ...flags]);
-    assertEquals([code, stdout], [1, ""]);
-    assertMatch(stderr, sentence);
-  }
-  assertEquals((await run("enqueue.ts", [path, ...address("ann:sesame@")])).code, 0);
-  assertEquals((await run("worker.ts", ["--until-empty", ...address("ann:sesame@")])).code, 0);
-  await assertSaved(sql, [1]);
-});
-
-workerTest("worker.ts and enqueue.ts speak TLS", async ({ sql, folder, file, run }) => {
-  const tls = await certify(folder);
-  await using nats = await NatsServer.start(["--user", "ann", "--pass", "sesame", ...tls]);
-  const path = await file("users.csv", csv([1]));
-  const address = (user: string) => ["--nats", `nats://${user}127.0.0.1:${nats.port}`];
-  const ca = ["--tls-ca", join(folder, "ca")];
-  const cases: [user: string, flags: string[], sentence: RegExp][] = [
-    ["ann:sesame@", [], /certificate is not to be trusted: see --tls-ca\n$/],
-    ["ann:Secret@", ca, /does not let this user in: check --creds\n$/],
-  ];
-  for (const [user, flags, sentence] of cases) {
-    const { code, stdout, stderr } = await run("enqueue.ts", [path, ...address(user), ...flags]);
-    assertEquals([code, stdout], [1, ""]);
-    assertMatch(stderr, sentence);
-  }
-  const right = [...address("ann:sesame@"), ...ca];
-  assertEquals((await run("enqueue.ts", [path, ...right])).code, 0);
-  assertEquals((await run("worker.ts", ["--until-empty", ...right])).code, 0);
-  await assertSaved(sql, [1]);
-}, OPENSSL);
-
 workerTest(
   "enqueue.ts, worker.ts and status.ts refuse what cannot work, with one sentence",
   async (context) => {
@@ -365,7 +272,7 @@ workerTest(
         "status.ts",
         ["--stream", "other"],
         1,
-        /^Cannot find the stream 'other': use --create-stream/,
+        /^Cannot find the stream 'other': check --stream\n$/,
       ],
       ["status.ts", ["--tls-ca", path], 1, /^Cannot use NATS at 127\.0\.0\.1:\d+ as .*\n$/],
       ["worker.ts", ["--columns", "id"], 2, /must name different columns\n$/],

@@ -1,7 +1,8 @@
 import { type parseFlags, text, toggle } from "../cli/flags.ts";
 import { checkColumns, HELP } from "../cli/shared_flags.ts";
 import { INPUT_FLAGS, type InputPlan, planInput } from "../input/flags.ts";
-import { CREATE_STREAM, NATS_FLAGS, required, STREAM_FLAGS } from "./flags.ts";
+import type { NatsOptions } from "./connection.ts";
+import { CREATE_STREAM, NATS_FLAGS, natsOptions, required, STREAM_FLAGS } from "./flags.ts";
 
 export const FLAGS = {
   ...NATS_FLAGS,
@@ -33,14 +34,16 @@ Examples:
 
 Least permissions, instead of -A:
   --allow-net --allow-read
-  and --allow-write for --rejects`;
+  and --allow-write for --rejects
+  and --allow-env for NATS_URL and the like
+Narrower: --allow-net=NATS --allow-read=INPUT,KEY`;
 
 /** The values of the flags. */
 export type Values = ReturnType<typeof parseFlags<typeof FLAGS>>;
 
 /** What is to be done, as far as the command line tells. */
 export interface Plan extends InputPlan {
-  readonly nats: string;
+  readonly nats: NatsOptions;
   readonly keyFile: string;
 }
 
@@ -55,7 +58,7 @@ export function makePlan(path: string | undefined, flags: Values): Plan {
   checkColumns({ id, columns: carried });
   return {
     ...input,
-    nats: required(flags.nats, "nats", "a NATS server"),
+    nats: natsOptions(flags),
     keyFile: required(flags["key-file"], "key-file", "a key to encrypt the jobs with"),
   };
 }

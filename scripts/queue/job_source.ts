@@ -2,7 +2,7 @@ import type { Consumer, ConsumerMessages, JsMsg } from "@nats-io/jetstream";
 import { ScriptError } from "../cli/run.ts";
 import { type Job, readJob } from "./job.ts";
 import type { JobKey } from "./key.ts";
-import { HEADERS, isGone } from "./streams.ts";
+import { HEADERS } from "./streams.ts";
 
 /** A message as it comes from the server. */
 export type Message =
@@ -12,7 +12,11 @@ export type Message =
 /** A message, and the job in it, or why there is none. */
 export type Delivery =
   & { readonly message: Message }
-  & ({ readonly job: Job } | { readonly reason: string });
+  & ({ readonly job: Job } | {
+    readonly reason: string;
+    /** Whether it may be this worker that cannot do it, and not the job that cannot be done. */
+    readonly doubtful?: boolean;
+  });
 
 /** Options of {@linkcode JobSource}. */
 export interface JobSourceOptions {
@@ -28,6 +32,10 @@ export interface JobSourceOptions {
   readonly findLeftovers: () => Promise<readonly Message[]>;
   /** Whether there is nothing left to do, where the stream of jobs is to end then. */
   readonly isEmpty?: () => Promise<boolean>;
+  /** Rejects with a {@linkcode ScriptError} where no jobs can come any more. */
+  readonly checkConsumer: () => Promise<void>;
+  /** Resolves where the connection is of no more use. */
+  readonly broken: Promise<ScriptError>;
   /** Called with a sentence for whoever runs the worker. There is nothing of a job's content in it. */
   readonly log: (sentence: string) => void;
 }
@@ -44,14 +52,16 @@ export class JobSource implements Disposable {
   readonly #inHand = new Set<Message>();
   /** In hand, and nobody has come for them yet. */
   readonly #waiting: Delivery[] = [];
+  /** Messages without a job, until it is known whether there are others with one. */
+  readonly #doubtful: { readonly message: Message; readonly reason: string }[] = [];
   readonly #heartbeat: ReturnType<typeof setInterval>;
   #change = Promise.withResolvers<void>();
   #fetching: Promise<void> | undefined;
   #messages: ConsumerMessages | undefined;
   #over = false;
   #failure: ScriptError | undefined;
-  /** Whether the key was right for a job. */
-  #opened = false;
+  /** Whether there was a job that could be done. */
+  #proven = false;
   #reachable = true;
 
   constructor(options: JobSourceOptions) {
@@ -59,6 +69,7 @@ export class JobSource implements Disposable {
     this.#heartbeat = setInterval(() => {
       for (const message of this.#inHand) message.working();
     }, options.ackWait / 3);
+    void options.broken.then((error) => this.#fail(error));
   }
 
   /** Whether no more jobs come, or are to be worked at. */
@@ -66,10 +77,13 @@ export class JobSource implements Disposable {
     return this.#over;
   }
 
+  /** Why no more jobs can come, if there is a reason but the signal. */
+  get failure(): ScriptError | undefined {
+    return this.#failure;
+  }
+
   /**
-   * The jobs, until the signal is aborted or the queue is empty.
-   *
-   * @throws {ScriptError} If they cannot be taken.
+   * The jobs, until the signal is aborted, the queue is empty, or they cannot be taken.
    */
   async *jobs(signal: AbortSignal): AsyncGenerator<Delivery> {
     signal.addEventListener("abort", () => this.#stop());
@@ -79,7 +93,6 @@ export class JobSource implements Disposable {
       if (this.#waiting.length > 0) yield this.#waiting.shift()!;
       else await this.#change.promise;
     }
-    if (this.#failure !== undefined) throw this.#failure;
   }
 
   /** The message is acknowledged, or given back. */
@@ -123,15 +136,17 @@ export class JobSource implements Disposable {
         count++;
         await this.#take(message);
       }
+      this.#decide();
       this.#messages = undefined;
       if (!this.#reachable) log("NATS answers again");
       this.#reachable = true;
-    } catch (error) {
+    } catch {
+      this.#decide();
       if (this.#over) return count;
-      if (isGone(error)) {
-        this.#fail("Cannot go on as the stream or its consumer was deleted");
-        return count;
-      }
+      // It may not be NATS that is gone.
+      const why = await this.#options.checkConsumer().catch((error) => error);
+      if (why instanceof ScriptError) this.#fail(why);
+      if (this.#over) return count;
       if (this.#reachable) log("NATS does not answer: waiting for it");
       this.#reachable = false;
       await new Promise((resolve) => setTimeout(resolve, PAUSE));
@@ -151,6 +166,7 @@ export class JobSource implements Disposable {
         if (leftovers[0].seq === before) return false;
         before = leftovers[0].seq;
         for (const message of leftovers) await this.#take(message);
+        this.#decide();
         while (this.#inHand.size > 0 && !this.#over) await this.#change.promise;
         if (this.#over) return false;
       }
@@ -163,38 +179,46 @@ export class JobSource implements Disposable {
   async #take(message: Message): Promise<void> {
     this.#inHand.add(message);
     if (this.#over) return;
-    const delivery = await this.#open(message);
-    if (delivery !== undefined) this.#waiting.push(delivery);
+    const { job, reason, mayBeOurs } = await this.#open(message);
+    if (job !== undefined) this.#waiting.push({ message, job });
+    else if (mayBeOurs && !this.#proven) this.#doubtful.push({ message, reason });
+    else this.#waiting.push({ message, reason });
     this.#wake();
   }
 
-  async #open(message: Message): Promise<Delivery | undefined> {
+  /**
+   * Until a job could be done, what cannot be done may be for this worker's flags, which must not cost
+   * jobs. But a message that cannot be done, which whoever may publish can make, must stop no worker.
+   */
+  #decide(): void {
+    const doubtful = !this.#proven;
+    for (const one of this.#doubtful.splice(0)) this.#waiting.push({ ...one, doubtful });
+    this.#wake();
+  }
+
+  async #open(message: Message): Promise<
+    | { readonly job: Job; readonly reason?: undefined; readonly mayBeOurs?: undefined }
+    | { readonly job?: undefined; readonly reason: string; readonly mayBeOurs: boolean }
+  > {
     const { key, columns } = this.#options;
     const content = await key.open(message.headers?.get(HEADERS.id) ?? "", message.data);
     const job = content === undefined ? undefined : readJob(content);
-    if (job !== undefined) {
-      this.#opened = true;
-      const missing = columns.find((name) => !Object.hasOwn(job.carried, name));
-      if (missing === undefined) return { message, job };
-      return this.#fail(
-        `Cannot save jobs as they have no column '${missing}': give --columns to enqueue.ts as well`,
-      );
+    if (job === undefined) {
+      return (message.headers?.get(HEADERS.key) || key.id) === key.id
+        ? { reason: "it cannot be opened: it is damaged", mayBeOurs: false }
+        : { reason: "it is sealed with another key: check --key-file", mayBeOurs: true };
     }
-    const isOtherKey = (message.headers?.get(HEADERS.key) || key.id) !== key.id;
-    // Who has opened others has the right key. Who has not must not make dead letters of all.
-    if (isOtherKey && !this.#opened) {
-      return this.#fail(
-        "Cannot open the jobs as they are sealed with another key: check --key-file",
-      );
+    const missing = columns.find((name) => !Object.hasOwn(job.carried, name));
+    if (missing === undefined) {
+      this.#proven = true;
+      return { job };
     }
-    const reason = isOtherKey
-      ? "it is sealed with another key"
-      : "it cannot be opened: it is damaged";
-    return { message, reason };
+    const reason = `it has no column '${missing}': give --columns to enqueue.ts as well`;
+    return { reason, mayBeOurs: true };
   }
 
-  #fail(message: string): undefined {
-    this.#failure ??= new ScriptError(message);
+  #fail(error: ScriptError): void {
+    this.#failure ??= error;
     this.#stop();
   }
 

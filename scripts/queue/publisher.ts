@@ -1,7 +1,10 @@
 import { JetStreamApiError, type JetStreamClient } from "@nats-io/jetstream";
-import { headers } from "@nats-io/transport-node";
+import { ClosedConnectionError, headers } from "@nats-io/transport-node";
 import { type Batch, OutcomeError, type Sink, UnknownOutcomeError } from "../../batcher.ts";
+import { ScriptError } from "../cli/run.ts";
+import { violationOf } from "./connection.ts";
 import type { RowOutcome } from "../../postgres.ts";
+import { HEADERS_SIZE } from "./dead_letter.ts";
 import { type Job, writeJob } from "./job.ts";
 import type { JobKey } from "./key.ts";
 import { HEADERS } from "./streams.ts";
@@ -31,6 +34,8 @@ export interface PublisherOptions {
   readonly key: JobKey;
   /** The largest message that the server takes, in bytes. */
   readonly maxBytes: number;
+  /** Rejects with a {@linkcode ScriptError} where the stream is gone. */
+  readonly checkStream: () => Promise<unknown>;
 }
 
 /**
@@ -39,18 +44,19 @@ export interface PublisherOptions {
  */
 export function jobPublisher(
   client: Pick<JetStreamClient, "publish">,
-  { subject, key, maxBytes }: PublisherOptions,
+  { subject, key, maxBytes, checkStream }: PublisherOptions,
 ): Sink<Job, RowOutcome> {
   /** Since when nothing was stored. */
   let downSince: number | undefined;
   /** Why nothing more is sent. */
   let failure: unknown;
+  let checking: Promise<unknown> | undefined;
 
   async function publish(job: Job, wasSent: boolean): Promise<RowOutcome | Error> {
     const msgID = await key.jobId(job.id);
     const sealed = await key.seal(msgID, writeJob(job));
-    // The headers count as well.
-    if (sealed.length > maxBytes - 512) {
+    // The headers count as well, also those that it has once it is dead.
+    if (sealed.length > maxBytes - HEADERS_SIZE) {
       return new Error(`it takes more than the ${maxBytes} bytes that the server allows`);
     }
     const head = headers();
@@ -62,13 +68,18 @@ export function jobPublisher(
       // Whose answer was lost was stored, by all likelihood, at that attempt.
       return duplicate && !wasSent ? "skipped" : "inserted";
     } catch (error) {
-      return refusal(error);
+      return await refusal(error);
     }
   }
 
   /** What the error means for a job; the others of its batch may be stored. */
-  function refusal(error: unknown): Error {
+  async function refusal(error: unknown): Promise<Error> {
     downSince ??= performance.now();
+    if (isUnheard(error)) {
+      checking ??= checkStream().catch((error) => error).finally(() => checking = undefined);
+      const why = await checking;
+      if (why instanceof ScriptError) failure ??= why;
+    }
     if (isFinal(error) || performance.now() - downSince > PATIENCE) failure ??= error;
     const options = { cause: error, retryable: true };
     return isNotStored(error)
@@ -99,12 +110,20 @@ export function jobPublisher(
 
 /** Whether the server has said that it has not stored a job. */
 function isNotStored(error: unknown): boolean {
-  // Nobody has listened, as while servers choose a leader, or where the stream is gone.
-  return error instanceof JetStreamApiError || (error as Error).name === "JetStreamNotEnabled";
+  return error instanceof JetStreamApiError || violationOf(error) !== undefined ||
+    isUnheard(error);
+}
+
+/** Nobody has listened, as while servers choose a leader, or where the stream is gone. */
+function isUnheard(error: unknown): boolean {
+  return (error as Error).name === "JetStreamNotEnabled";
 }
 
 /** Whether the server would say the same again. A stream that is full has the code of one at work. */
 function isFinal(error: unknown): boolean {
+  if (violationOf(error) || error instanceof ClosedConnectionError) {
+    return true;
+  }
   return error instanceof JetStreamApiError &&
     (error.status < 503 || /\bmaximum\b/.test(error.message));
 }

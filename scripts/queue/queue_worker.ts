@@ -1,7 +1,10 @@
+import { JetStreamApiError } from "@nats-io/jetstream";
 import type { HashPool } from "../../hash_pool.ts";
 import { WorkError } from "../../pool.ts";
 import { type ItemEnd, type PipelineOptions, runPipeline } from "../../pipeline.ts";
 import type { Row } from "../../postgres.ts";
+import { grouped } from "../cli/numbers.ts";
+import { ScriptError } from "../cli/run.ts";
 import { makeRow, rejectionReason, type Target } from "../table/table.ts";
 import type { Job } from "./job.ts";
 import {
@@ -16,7 +19,7 @@ import { HEADERS } from "./streams.ts";
 /** Options of {@linkcode workOff}. */
 export interface WorkOptions
   extends
-    Omit<JobSourceOptions, "columns">,
+    Omit<JobSourceOptions, "columns" | "isEmpty">,
     Pick<PipelineOptions<Delivery, Row>, "sink" | "lookup"> {
   readonly pool: Pick<HashPool, "hash">;
   readonly target: Target;
@@ -25,8 +28,12 @@ export interface WorkOptions
    * worker ended, for whatever reason, as nobody can tell which one it died of.
    */
   readonly maxDeliveries: number;
-  /** Publishes a job that can never succeed where the dead ones are. */
+  /** Publishes a job that can never succeed where the dead ones are, or tells why it cannot. */
   readonly sendDeadLetter: (message: Message, reason: string) => Promise<void>;
+  /** Why a dead letter could not be published. */
+  readonly reasonOf: (error: unknown) => string;
+  /** Whether the queue has no more than these jobs, where the work is to end then. */
+  readonly isEmpty?: (jobs: number) => Promise<boolean>;
   readonly signal: AbortSignal;
 }
 
@@ -52,25 +59,43 @@ const MAX_THREADS = 5;
 const AFTER_DEATH = 1_000;
 
 /**
+ * Pause in milliseconds for each time that a job was delivered, before it is again, where it can be
+ * neither done nor made a dead letter; and the longest.
+ */
+const SET_ASIDE = 30_000;
+const MAX_ASIDE = 3_600_000;
+
+/** Most different reasons that are remembered. */
+const MAX_TOLD = 1_000;
+
+/** How often a dead letter is sent at once, if it is not refused. */
+const MAX_SENT = 3;
+
+/**
  * Takes jobs from a queue and acknowledges each once its row is committed, until the signal is
  * aborted or the queue is empty. Then it finishes what is hashed and gives back the rest.
  *
  * @param totals Counted up as jobs end.
- * @throws {PipelineError} If it cannot go on, once every job is finished or given back.
+ * @throws {PipelineError} If it cannot save, once every job is finished or given back.
+ * @throws {ScriptError} If it cannot take jobs, or cannot do all of them.
  */
 export async function workOff(options: WorkOptions, totals: Totals): Promise<void> {
-  const { pool, target, lookup, sink, prefetch, maxDeliveries, signal } = options;
+  const { pool, target, lookup, sink, prefetch, maxDeliveries, log, signal } = options;
   const stop = new AbortController();
-  using source = new JobSource({ ...options, columns: target.carried });
+  /** Jobs that are left in the queue, by number, and why; kept only where somebody asks at the end. */
+  const aside = new Map<number, string>();
+  /** Why some are, as far as it was told since a dead letter could be sent. */
+  const told = new Set<string>();
+  using source = new JobSource({
+    ...options,
+    columns: target.carried,
+    isEmpty: options.isEmpty && (() => options.isEmpty!(aside.size)),
+  });
 
   async function* jobs(signal: AbortSignal): AsyncGenerator<Delivery> {
-    try {
-      yield* source.jobs(signal);
-    } catch (error) {
-      // Another worker may have better luck with what is in hand.
-      stop.abort(error);
-      throw error;
-    }
+    yield* source.jobs(signal);
+    // Another worker may have better luck with what is in hand.
+    if (source.failure !== undefined) stop.abort(source.failure);
   }
 
   /** Tells the queue how a job ended. */
@@ -93,8 +118,13 @@ export async function workOff(options: WorkOptions, totals: Totals): Promise<voi
           message.nak(AFTER_DEATH);
           return "returned";
         }
-        if (!await sendDeadLetter(message, rejectionReason(error, row?.[target.hash]))) break;
+        const reason = rejectionReason(error, row?.[target.hash]);
+        if (error instanceof DoubtfulError) return setAside(message, reason);
+        const refusal = await sendDeadLetter(message, reason);
+        if (refusal !== undefined) return setAside(message, refusal);
         message.ack();
+        aside.delete(message.seq);
+        told.clear();
         return "dead";
       }
     }
@@ -102,19 +132,33 @@ export async function workOff(options: WorkOptions, totals: Totals): Promise<voi
     return "returned";
   }
 
-  /** Returns whether the job is a dead letter now; if not, the server delivers it again. */
-  async function sendDeadLetter(message: Message, reason: string): Promise<boolean> {
-    const name = message.headers?.get(HEADERS.id) || `number ${message.seq}`;
-    while (!source.over) {
+  /** Leaves a job in the queue for later, so that it keeps nothing else waiting. */
+  function setAside(message: Message, why: string): "returned" {
+    // Each reason once, and not for each of perhaps thousands.
+    if (!told.has(why)) log(`Job ${nameOf(message)} stays in the queue: ${why}`);
+    if (told.size < MAX_TOLD) told.add(why);
+    if (options.isEmpty !== undefined) aside.set(message.seq, why);
+    message.nak(Math.min(MAX_ASIDE, SET_ASIDE * message.info.deliveryCount));
+    return "returned";
+  }
+
+  /** Makes a dead letter of a job, or returns why that is not possible. */
+  async function sendDeadLetter(message: Message, reason: string): Promise<string | undefined> {
+    for (let i = 1;; i++) {
       try {
         await options.sendDeadLetter(message, reason);
-        options.log(`Job ${name} is dead: ${reason}`);
-        return true;
-      } catch {
+        log(`Job ${nameOf(message)} is dead: ${reason}`);
+        return undefined;
+      } catch (error) {
+        const isRefused = error instanceof JetStreamApiError;
+        if (isRefused || i === MAX_SENT || source.over) {
+          return `it is dead (${reason}), and cannot become a dead letter: ${
+            options.reasonOf(error)
+          }`;
+        }
         await new Promise((resolve) => setTimeout(resolve, PAUSE));
       }
     }
-    return false;
   }
 
   try {
@@ -148,9 +192,26 @@ export async function workOff(options: WorkOptions, totals: Totals): Promise<voi
       totals.returned++;
     }
   }
+  if (source.failure !== undefined) throw source.failure;
+  const [why] = aside.values();
+  if (why !== undefined && !signal.aborted) {
+    throw new ScriptError(
+      `Cannot do all jobs: ${grouped(aside.size)} stay in the queue, one as ${why}`,
+    );
+  }
+}
+
+/** It may be this worker that cannot do a job. */
+class DoubtfulError extends Error {}
+
+function nameOf(message: Message): string {
+  return message.headers?.get(HEADERS.id) || `number ${message.seq}`;
 }
 
 function jobOf(delivery: Delivery): Job {
-  if ("reason" in delivery) throw new Error(delivery.reason);
+  if ("reason" in delivery) {
+    const { reason, doubtful } = delivery;
+    throw doubtful ? new DoubtfulError(reason) : new Error(reason);
+  }
   return delivery.job;
 }

@@ -1,5 +1,6 @@
 import {
   AckPolicy,
+  DiscardPolicy,
   JetStreamApiCodes,
   JetStreamApiError,
   type JetStreamManager,
@@ -9,6 +10,7 @@ import {
   type StreamInfo,
 } from "@nats-io/jetstream";
 import { nanos, type NatsConnection } from "@nats-io/transport-node";
+import { grouped } from "../cli/numbers.ts";
 import { ScriptError } from "../cli/run.ts";
 
 /** Headers of a job. */
@@ -20,7 +22,15 @@ export const HEADERS = {
   /** Why a job is dead, and how often it was delivered before. */
   reason: "Burst-Reason",
   deliveries: "Burst-Deliveries",
+  /** The size of a job in bytes that is dead and was too large to be kept whole. */
+  size: "Burst-Size",
 };
+
+/** What the description of a stream begins with, and the id of its key follows. */
+const KEY_LABEL = "Burst jobs, key ";
+
+/** The server's code for a stream that is there, and has another configuration. */
+const NAME_IN_USE = 10058;
 
 /** The name of the consumer that all workers share. */
 export const CONSUMER = "workers";
@@ -46,60 +56,120 @@ export class Streams {
     return new Streams(await jetstreamManager(connection), name);
   }
 
-  /** Makes the streams, unless they are there. Jobs are kept in files until they are done. */
-  async create(
-    { replicas, dedupWindow }: { replicas: number; dedupWindow: number },
-  ): Promise<void> {
+  /**
+   * Makes the streams, unless they are there. Jobs are kept in files until they are done, and the
+   * stream tells which key they are sealed with: who may only publish cannot change that.
+   */
+  async create({ replicas, dedupWindow, keyId }: {
+    replicas: number;
+    dedupWindow: number;
+    keyId: string;
+  }): Promise<void> {
     const common = {
       storage: StorageType.File,
       num_replicas: replicas,
       duplicate_window: nanos(dedupWindow),
+      discard: DiscardPolicy.New,
     };
     for (
-      const [name, subject, retention] of [
-        [this.name, this.jobs, RetentionPolicy.Workqueue],
-        [this.deadName, this.dead, RetentionPolicy.Limits],
+      const [name, subject, retention, description] of [
+        [this.name, this.jobs, RetentionPolicy.Workqueue, KEY_LABEL + keyId],
+        [this.deadName, this.dead, RetentionPolicy.Limits, undefined],
       ] as const
     ) {
-      if (await this.#info(name) !== undefined) continue;
-      await this.manager.streams.add({ name, subjects: [subject], retention, ...common });
-    }
-  }
-
-  /**
-   * Checks that the streams are there, and fit.
-   *
-   * @throws {ScriptError} If not.
-   */
-  async check(): Promise<void> {
-    for (const name of [this.name, this.deadName]) {
       const info = await this.#info(name);
       if (info === undefined) {
-        throw new ScriptError(
-          `Cannot find the stream '${name}': use --create-stream, or check --stream`,
-        );
+        const config = { name, subjects: [subject], retention, description, ...common };
+        await this.manager.streams.add(config).catch((error) => {
+          // Somebody else has made it meanwhile, perhaps with other flags.
+          if (!isApiError(error, NAME_IN_USE)) throw error;
+        });
+      } else if (name === this.name && info.state.messages === 0 && isOtherKey(info, keyId)) {
+        // Nothing is sealed with the old key any more.
+        await this.manager.streams.update(name, { ...info.config, description });
       }
-      const isQueue = info.config.retention === RetentionPolicy.Workqueue;
-      if (isQueue === (name === this.name)) continue;
-      throw new ScriptError(
-        `Cannot use the stream '${name}' as its retention is '${info.config.retention}': choose another --stream`,
-      );
     }
   }
 
   /**
-   * Checks that what waits is sealed with this key.
+   * Checks that the streams are there, and keep whatever they are given.
+   *
+   * @returns The largest message that each of them takes, in bytes, where it has a limit of its own.
+   * @throws {ScriptError} If not.
+   */
+  async check(
+    { keyId, note }: { keyId: string; note: (sentence: string) => void },
+  ): Promise<{ readonly jobs: number; readonly dead: number }> {
+    const [jobs, dead] = await Promise.all([
+      this.#checkOne(this.name, this.jobs, RetentionPolicy.Workqueue),
+      this.#checkOne(this.deadName, this.dead, RetentionPolicy.Limits),
+    ]);
+    if (jobs.config.max_age > 0) {
+      throw unusable(this.name, "it deletes jobs after a time: set its max_age to 0");
+    }
+    if (dead.config.max_age > 0) {
+      const seconds = dead.config.max_age / nanos(1_000);
+      note(`The stream '${this.deadName}' deletes what is in it after ${grouped(seconds)} s`);
+    }
+    for (const { config: { name, storage } } of [jobs, dead]) {
+      if (storage === StorageType.File) continue;
+      note(`The stream '${name}' is in memory: jobs are lost when all its servers stop`);
+    }
+    if (isOtherKey(jobs, keyId)) {
+      throw new ScriptError(
+        `Cannot use this key as the jobs in the stream '${this.name}' are sealed with another one: check --key-file, or choose another --stream`,
+      );
+    }
+    return { jobs: limitOf(jobs), dead: limitOf(dead) };
+  }
+
+  async #checkOne(name: string, subject: string, retention: RetentionPolicy): Promise<StreamInfo> {
+    const info = await this.#info(name);
+    if (info === undefined) {
+      throw new ScriptError(
+        `Cannot find the stream '${name}': use --create-stream, or check --stream`,
+      );
+    }
+    const { config } = info;
+    if ((config.retention === RetentionPolicy.Workqueue) !== (retention === "workqueue")) {
+      throw new ScriptError(
+        `Cannot use the stream '${name}' as its retention is '${config.retention}': choose another --stream`,
+      );
+    }
+    if (!config.subjects?.includes(subject)) {
+      throw unusable(name, `it does not take the subject '${subject}': add that to its subjects`);
+    }
+    if (config.no_ack) {
+      throw unusable(name, "it does not tell what it has stored: set its no_ack to false");
+    }
+    const isLimited = config.max_msgs > 0 || config.max_bytes > 0 ||
+      config.max_msgs_per_subject > 0;
+    if (isLimited && config.discard !== DiscardPolicy.New) {
+      throw unusable(name, "it deletes old messages when it is full: set its discard to 'new'");
+    }
+    if (config.max_msgs_per_subject > 0 && !config.discard_new_per_subject) {
+      throw unusable(
+        name,
+        "it deletes old messages of a subject: set its max_msgs_per_subject to -1",
+      );
+    }
+    return info;
+  }
+
+  /**
+   * Checks that the stream and its consumer are still there.
    *
    * @throws {ScriptError} If not.
    */
-  async checkKey(keyId: string): Promise<void> {
-    const query = { last_by_subj: this.jobs };
-    const last = await this.manager.streams.getMessage(this.name, query).catch(() => null);
-    const other = last?.header?.get(HEADERS.key);
-    if (other === undefined || other === "" || other === keyId) return;
-    throw new ScriptError(
-      `Cannot use this key as the jobs in the stream '${this.name}' are sealed with another one: check --key-file, or choose another --stream`,
-    );
+  async checkConsumer(): Promise<void> {
+    try {
+      await this.manager.consumers.info(this.name, CONSUMER);
+    } catch (error) {
+      if (!isGone(error)) throw error;
+      throw new ScriptError(
+        `Cannot go on as the stream '${this.name}' or its consumer was deleted: start workers again once it is there`,
+      );
+    }
   }
 
   /** Makes the consumer that all workers share, or changes its settings. */
@@ -118,8 +188,10 @@ export class Streams {
   /** Counts jobs. */
   async count(): Promise<Counts> {
     const [jobs, dead] = await Promise.all([this.#info(this.name), this.#info(this.deadName)]);
-    if (jobs === undefined) await this.check();
-    const { messages, last_seq: published } = jobs!.state;
+    if (jobs === undefined) {
+      throw new ScriptError(`Cannot find the stream '${this.name}': check --stream`);
+    }
+    const { messages, last_seq: published } = jobs.state;
     const consumer = await this.manager.consumers.info(this.name, CONSUMER).catch((error) => {
       if (isApiError(error, JetStreamApiCodes.ConsumerNotFound)) return undefined;
       throw error;
@@ -153,6 +225,19 @@ export interface Counts {
   readonly inWork: number;
   readonly done: number;
   readonly dead: number;
+}
+
+function unusable(name: string, why: string): ScriptError {
+  return new ScriptError(`Cannot use the stream '${name}' as ${why}, or choose another --stream`);
+}
+
+/** Whether the stream says that its jobs are sealed with another key. */
+function isOtherKey({ config: { description = "" } }: StreamInfo, keyId: string): boolean {
+  return description.startsWith(KEY_LABEL) && description !== KEY_LABEL + keyId;
+}
+
+function limitOf({ config: { max_msg_size: limit = -1 } }: StreamInfo): number {
+  return limit > 0 ? limit : Infinity;
 }
 
 function isApiError(error: unknown, code: number): boolean {

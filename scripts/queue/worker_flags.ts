@@ -61,7 +61,8 @@ Examples:
 
 Least permissions, instead of -A:
   --allow-env --allow-net --allow-read
-  and --allow-run --allow-sys --allow-write for --data-dir`;
+  and --allow-run --allow-sys --allow-write for --data-dir
+Narrower: --allow-env --allow-net=NATS,DATABASE --allow-read=.,KEY`;
 
 /** The values of the flags. */
 export type Values = ReturnType<typeof parseFlags<typeof FLAGS>>;
