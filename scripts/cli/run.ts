@@ -25,6 +25,21 @@ export interface RunOptions {
   readonly service?: boolean;
 }
 
+/** Milliseconds that a script which is done may take to end. */
+const LAST_TURNS = 1_000;
+
+/**
+ * Runs a script as {@linkcode runToEnd} does, and ends the program after it: a socket whose other end is
+ * frozen, or a read from a pipe that nobody writes to, would keep it alive.
+ */
+export async function runScript(
+  main: (signal: AbortSignal) => Promise<void>,
+  options?: RunOptions,
+): Promise<void> {
+  await runToEnd(main, options);
+  Deno.unrefTimer(setTimeout(() => Deno.exit(), LAST_TURNS));
+}
+
 /**
  * Runs a script: turns its errors into one sentence and an exit code, and the first Ctrl-C into an
  * aborted signal, so that it can end properly. The second Ctrl-C ends it at once.
@@ -32,7 +47,7 @@ export interface RunOptions {
  * @param main The script. What it throws after the signal is aborted is not shown, unless it is a
  *   service.
  */
-export async function runScript(
+export async function runToEnd(
   main: (signal: AbortSignal) => Promise<void>,
   { service = false }: RunOptions = {},
 ): Promise<void> {
