@@ -18,14 +18,12 @@ import { SECRET, until } from "./fixtures/hash_run.ts";
 const SOON = ["--ack-wait", "5"];
 
 workerTest("enqueue.ts and worker.ts bring every row into the table, once", async (context) => {
-  const { sql, file, start, run, status } = context;
+  const { sql, file, run, status } = context;
   const path = await file("users.csv", csv(range(300)));
-  await using enqueue = start("enqueue.ts", [path]);
-  const enqueued = await enqueue.output();
+  const enqueued = await run("enqueue.ts", [path]);
   assertEquals([enqueued.code, enqueued.stderr], [0, ""]);
   assertEquals(account(enqueued), { read: 300, published: 300 });
-  await using asked = start("status.ts");
-  const told = await asked.output();
+  const told = await run("status.ts");
   const counts = { waiting: 300, inWork: 0, done: 0, dead: 0 };
   assertEquals([told.code, told.stderr], [0, ""]);
   assertEquals(JSON.parse(told.stdout), { version: 1, ...counts });
@@ -41,14 +39,14 @@ workerTest("enqueue.ts and worker.ts bring every row into the table, once", asyn
 workerTest(
   "worker.ts acknowledges a job once its row is committed, and not before",
   async (context) => {
-    const { sql, file, start, run, status, table } = context;
+    const { sql, file, run, status, table } = context;
     await run("enqueue.ts", [await file("users.csv", csv(range(5)))]);
     await using lock = await lockTable(sql);
-    await using worker = start("worker.ts", ["--until-empty"]);
+    const worker = run("worker.ts", ["--until-empty"]);
     await until(() => isLockedOut(sql, table));
     assertEquals(await status(), { waiting: 0, inWork: 5, done: 0, dead: 0 });
     await lock.release();
-    assertEquals(account(await worker.output()), { saved: 5 });
+    assertEquals(account(await worker), { saved: 5 });
     assertEquals(await status(), { waiting: 0, inWork: 0, done: 5, dead: 0 });
   },
 );
@@ -129,7 +127,7 @@ workerTest(
   async (context) => {
     const { sql, file, start, run, status } = context;
     await run("enqueue.ts", [await file("users.csv", csv(range(100)))]);
-    await using worker = start("worker.ts", ["--prefetch", "50"]);
+    await using worker = start("worker.ts", ["--prefetch", "50", ...SOON]);
     await until(async () => await countOf(sql) > 0);
     worker.kill("SIGTERM");
     const output = await worker.output();
@@ -139,7 +137,9 @@ workerTest(
     const { done, waiting, inWork, dead } = await status();
     assertEquals([done, waiting + inWork, dead], [saved, 100 - saved, 0]);
     assert(returned <= 50);
-    assertEquals(account(await run("worker.ts", ["--until-empty"])), { saved: 100 - saved });
+    assertEquals(account(await run("worker.ts", ["--until-empty", ...SOON])), {
+      saved: 100 - saved,
+    });
     await assertSaved(sql, range(100));
   },
 );

@@ -75,7 +75,7 @@ Deno.test("workOff() does not turn around what the server forgets and does not d
       if (++found === 4) stop.abort();
       return Promise.all([makeMessage(1, () => {})]);
     },
-    isEmpty: () => Promise.resolve(true),
+    isEmpty: () => Promise.resolve(false),
     signal: stop.signal,
   });
   assertEquals([found, saved + returned], [4, 2]);

@@ -99,6 +99,7 @@ export class JobSource implements Disposable {
   release(message: Message): void {
     this.#inHand.delete(message);
     this.#wake();
+    if (this.#inHand.size === 0) void this.#endEarly();
   }
 
   /** Takes what nobody has come for, once no more messages arrive. */
@@ -152,6 +153,12 @@ export class JobSource implements Disposable {
       await new Promise((resolve) => setTimeout(resolve, PAUSE));
     }
     return count;
+  }
+
+  /** The last job is done: the server need not be kept waiting for others until the fetch is over. */
+  async #endEarly(): Promise<void> {
+    const isEmpty = await this.#options.isEmpty?.().catch(() => false);
+    if (isEmpty && this.#inHand.size === 0) this.#stop();
   }
 
   /** Whether there is nothing left to do. Takes what the server has forgotten to deliver. */
