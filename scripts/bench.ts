@@ -7,15 +7,17 @@
  * ```
  */
 import { WorkError, WorkerStartError } from "../pool.ts";
+
 import { compare, formatComparison, readEarlier } from "./bench/compare.ts";
-import { drawFigures, listFigures } from "./bench/figures/figures.ts";
+import { drawFigures } from "./bench/figures/figures.ts";
 import { FLAGS, USAGE } from "./bench/flags.ts";
 import { prepareOutputs, writeFigures, writeReport } from "./bench/page/files.ts";
 import { makePage } from "./bench/page/page.ts";
+import { originOf } from "./bench/origin.ts";
 import { makePlan } from "./bench/plan.ts";
 import { environmentOf, makeReport } from "./bench/report.ts";
 import { measure, type Position } from "./bench/runner.ts";
-import { formatReport } from "./bench/table.ts";
+import { formatAdvice, formatReport } from "./bench/table.ts";
 import { helpText, parseFlags } from "./cli/flags.ts";
 import { Progress } from "./cli/progress.ts";
 import { runScript, ScriptError } from "./cli/run.ts";
@@ -36,6 +38,7 @@ export async function main(signal: AbortSignal, args = Deno.args): Promise<void>
   });
   // Before anything is measured, as it may lack a permission.
   const environment = environmentOf(database);
+  const run = await originOf(args);
   const start = performance.now();
   const measured = await measure(database, plan, {
     signal,
@@ -47,21 +50,23 @@ export async function main(signal: AbortSignal, args = Deno.args): Promise<void>
     }
     throw database.explain(error);
   });
-  const report = makeReport(environment, measured, plan);
+  const report = makeReport({ run, environment }, measured, plan);
   const comparison = earlier && compare(report, earlier, flags.compare!);
   progress[Symbol.dispose]();
   if (flags.json) console.log(JSON.stringify({ ...report, comparison }, null, 2));
   else {
     console.log(formatReport(report, { ...plan, screen: standardOutput() }));
     if (comparison !== undefined) console.log(`\n${formatComparison(comparison)}`);
+    console.log(formatAdvice(report, standardOutput()));
   }
   if (flags.report === undefined && flags.svg === undefined) return;
-  const { batchSize } = plan;
-  const figures = await drawFigures(report, measured.measurements, { batchSize, signal });
-  if (flags.svg !== undefined) await writeFigures(flags.svg, listFigures(figures));
+  const figures = await drawFigures(report, measured.measurements, { signal });
+  if (flags.svg !== undefined) {
+    await writeFigures(flags.svg, [...figures.blocks, figures.slowdowns].flat());
+  }
   if (flags.report !== undefined) {
-    const options = { ...plan, figures, comparison, date: new Date() };
-    await writeReport(flags.report, await makePage(report, options));
+    const { repeat } = plan;
+    await writeReport(flags.report, await makePage(report, { figures, repeat, comparison }));
   }
 }
 

@@ -1,8 +1,10 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
 import { stripVTControlCharacters } from "node:util";
+import { advise } from "../scripts/bench/advice.ts";
 import { compare, formatComparison } from "../scripts/bench/compare.ts";
 import { MODES, type Saved } from "../scripts/bench/modes.ts";
 import { FLAGS } from "../scripts/bench/flags.ts";
+import { commandOf } from "../scripts/bench/origin.ts";
 import { makePlan } from "../scripts/bench/plan.ts";
 import { closeCalls, makeReport, type Report, type Result } from "../scripts/bench/report.ts";
 import type { Run } from "../scripts/bench/run.ts";
@@ -15,7 +17,8 @@ import {
   summarize,
 } from "../scripts/measure/statistics.ts";
 import { passwordWork } from "../scripts/bench/password_work.ts";
-import { duration, formatReport } from "../scripts/bench/table.ts";
+import { duration } from "../scripts/bench/format.ts";
+import { formatReport } from "../scripts/bench/table.ts";
 import { Timeline } from "../scripts/bench/timeline.ts";
 import { verifyRun } from "../scripts/bench/verify.ts";
 import { PoolClock } from "../scripts/bench/pool_clock.ts";
@@ -88,6 +91,7 @@ function makeFakeReport(results: Result[], saveMs = 1, latencyMs = 0): Report {
   const latencies = [{ askedMs: latencyMs, gotMs: latencyMs, saveMs }];
   return {
     version: 1,
+    run: { command: "deno run -A scripts/bench.ts", commit: null, startedAt: "2026-01-01" },
     environment,
     work: BCRYPT.subject,
     settings: { engine: "auto", workers: 1, batchSize: 30 },
@@ -128,10 +132,23 @@ Deno.test("formatReport() fits a terminal of 80 columns, and leaves out only the
 });
 
 Deno.test("formatReport() shows more on a wide screen, and less on a narrow one", () => {
-  assertStringIncludes(formatted(WIDEST, 1, 0, { columns: 100, colours: false }), "(min – max)");
+  assertStringIncludes(formatted(WIDEST, 1, 0, { columns: 120, colours: false }), "(min – max)");
   const narrow = formatted(WIDEST, 1, 0, { columns: 60, colours: false });
   for (const line of narrow.split("\n")) assert(line.length <= 60, `${line.length}: ${line}`);
   assertMatch(narrow, /^ {2}mode +time +down +up +\/s +p50/m);
+});
+
+Deno.test("formatReport() has a bar behind each wall time where there is room", () => {
+  const results = [["serial", 100], ["burst", 50], ["pool", 1]] as const;
+  const shown = (columns: number) =>
+    formatted(results.map(([mode, ms]) => makeResult(mode, [ms])), 1, 0, {
+      columns,
+      colours: false,
+    })
+      .split("\n").filter((line) => /^ {2}(serial|burst|pool) +[\d.]+ ms/.test(line))
+      .map((line) => /[█-▏]+/.exec(line)?.[0].length);
+  assertEquals(shown(100), [12, 6, 1]);
+  assertEquals(shown(60), [undefined, undefined, undefined]);
 });
 
 Deno.test("formatReport() is the same in colours", () => {
@@ -213,14 +230,50 @@ function measurement(name: string, walls: number[], more: Partial<Run> = {}): Me
 }
 
 function report(...measurements: Measurement[]): readonly Result[] {
-  const { environment } = makeFakeReport([]);
-  return makeReport(environment, { wires: [], measurements }, {
+  return makeReport(makeFakeReport([]), { wires: [], measurements }, {
     works: [BCRYPT],
     workers: 1,
     batchSize: 30,
   })
     .results;
 }
+
+Deno.test("advise() tells in a sentence what to do, and what it gains", () => {
+  const best = { recommended: true, speedup: 9.94, overFloor: 1.1 };
+  const one = makeFakeReport([makeResult("serial", [9]), makeResult("pool", [5], best)]);
+  assertEquals(advise(one), [
+    "On this machine, hash on all cores, save in bursts meanwhile (pool): 9.9 times as fast as serial, 1.10 times as long as hashing without saving",
+  ]);
+  const [burst] = advise(makeFakeReport([
+    makeResult("burst", [5], best),
+    makeResult("burst", [5], { ...best, cost: 5, speedup: 2, overFloor: null }),
+  ]));
+  assertStringIncludes(burst, "(burst): 2.0 to 9.9 times as fast as serial, 1.10 times as long");
+});
+
+Deno.test("advise() tells where to do what, if that depends on cost or latency", () => {
+  const serial = makeResult("serial", [5], { recommended: true, cost: 12 });
+  const pool = makeResult("pool", [5], { recommended: true, cost: 4 });
+  assertEquals(advise(makeFakeReport([serial, pool])), [
+    "On this machine, at cost 12 and 0 ms, hash, save, wait for the answer, repeat (serial)",
+    "On this machine, at cost 4 and 0 ms, hash on all cores, save in bursts meanwhile (pool)",
+  ]);
+});
+
+Deno.test("advise() asks for more where nothing can be compared", () => {
+  const [text] = advise(makeFakeReport([makeResult("pool", [5])]));
+  assertStringIncludes(text, "two or more modes");
+});
+
+Deno.test("commandOf() repeats the command line, quoted, without the database's address", () => {
+  const url = "postgres://me:secret@there/db";
+  for (const args of [["--database-url", url], [`--database-url=${url}`]]) {
+    const command = commandOf([...args, "--input", "it's mine.txt", "--cost=4,5"]);
+    assertMatch(command, /^deno run -A scripts\/bench\.ts --database-url[ =]URL /);
+    assertStringIncludes(command, `--input 'it'\\''s mine.txt' --cost=4,5`);
+    assert(!command.includes("secret"));
+  }
+});
 
 Deno.test("makeReport() sets every mode beside its floor, and beside serial", () => {
   const results = report(

@@ -9,8 +9,10 @@ test("prints one JSON object with every mode", async () => {
     ...["--workers", "2"],
   );
   assertEquals([code, stderr], [0, ""]);
-  const { version, environment, settings, latencies, results } = JSON.parse(stdout);
+  const { version, run, environment, settings, latencies, results } = JSON.parse(stdout);
   assertEquals(version, 1);
+  assertMatch(run.command, /^deno run -A scripts\/bench\.ts --database-url URL /);
+  assertMatch(run.startedAt, /^\d{4}-\d\d-\d\dT[\d:.]+Z$/);
   assertEquals(Object.keys(environment), ["deno", "cpu", "cores", "postgres", "embedded"]);
   assertEquals([environment.deno, environment.embedded], [Deno.version.deno, false]);
   assertEquals(settings, { engine: "auto", workers: 2, batchSize: 30 });

@@ -4,7 +4,7 @@ import { ScriptError } from "../cli/run.ts";
 import type { Report, Result } from "./report.ts";
 import { describeSubject, wordsOf } from "./work.ts";
 import { overlap, type Summary } from "../measure/statistics.ts";
-import { duration } from "./table.ts";
+import { duration } from "./format.ts";
 
 /** This run beside an earlier one. */
 export interface Comparison {

@@ -120,7 +120,7 @@ export const MODES: readonly Mode[] = [
   {
     name: "burst",
     describe: ({ computing }) =>
-      `AsyncBatcher: save in bursts while the same thread goes on ${computing}`,
+      `save in bursts with AsyncBatcher while the same thread goes on ${computing}`,
     sink: "database",
     onPool: false,
     async run({ count, batchSize, compute, writer }) {

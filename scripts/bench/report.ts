@@ -8,12 +8,23 @@ import { median, overlap, quantile, summarize, type Summary } from "../measure/s
 /** What `--json` prints. Nothing in it is rounded. */
 export interface Report {
   readonly version: 1;
+  readonly run: RunOrigin;
   readonly environment: Environment;
   /** What was computed. */
   readonly work: Subject;
   readonly settings: Settings;
   readonly latencies: readonly LatencyReport[];
   readonly results: readonly Result[];
+}
+
+/** Where the figures come from. */
+export interface RunOrigin {
+  /** The command line, without the address of a database. */
+  readonly command: string;
+  /** The commit of Burst, with `-dirty` where files differ from it; null where that is not known. */
+  readonly commit: string | null;
+  /** ISO 8601, in UTC. */
+  readonly startedAt: string;
 }
 
 /** Where it was measured. */
@@ -87,7 +98,7 @@ export function environmentOf({ version, embedded }: Database): Environment {
 
 /** Sums the measurements up. */
 export function makeReport(
-  environment: Environment,
+  { run, environment }: Pick<Report, "run" | "environment">,
   { wires, measurements }: Measurements,
   { works, engine = "auto", workers, batchSize }: Pick<
     Plan,
@@ -101,6 +112,7 @@ export function makeReport(
   });
   return {
     version: 1,
+    run,
     environment,
     work: works[0].subject,
     settings: { engine, workers, batchSize },

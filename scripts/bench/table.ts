@@ -1,5 +1,7 @@
 import { alignColumns, alignTerms, wrap } from "../cli/columns.ts";
 import { type Screen, styled } from "../cli/screen.ts";
+import { advise } from "./advice.ts";
+import { bar, duration, factor, percent, range } from "./format.ts";
 import type { Mode } from "./modes.ts";
 import {
   blocksOf,
@@ -9,11 +11,12 @@ import {
   type Report,
   type Result,
 } from "./report.ts";
-import type { Summary } from "../measure/statistics.ts";
-import { describeSubject, type Subject, type Words, wordsOf } from "./work.ts";
+import { countResults, describeBlock, type Words, wordsOf } from "./work.ts";
 
 /** A response time above which a database is slow, in milliseconds. */
 const SLOW = 10;
+/** Characters of the longest bar. */
+const BAR_LENGTH = 12;
 /** How far runs of the floor may lie apart before the machine is called noisy: slowest / fastest. */
 const NOISY = 1.1;
 /** Characters of a line of text. Longer ones are hard to read, however wide the screen is. */
@@ -59,6 +62,12 @@ export function formatReport(report: Report, { modes, repeat, batchSize, screen 
   ].join("\n");
 }
 
+/** What to do, as the last lines of all. */
+export function formatAdvice(report: Report, { columns }: Screen): string {
+  return advise(report)
+    .flatMap((text) => ["", ...wrap(text, Math.min(columns, LONGEST_LINE))]).join("\n");
+}
+
 /** The environment in a line. */
 export function describeEnvironment(
   { deno, cpu, cores, postgres, embedded }: Environment,
@@ -77,15 +86,7 @@ export function title(block: readonly Result[], report: Report): string {
   const wire = latencyMs === 0
     ? "no latency added"
     : `${latencyMs} ms latency added (${duration(gotMs)} measured)`;
-  return `${describeBlock(report.work, cost)}: ${count} ${
-    wordsOf(report.work).results
-  }${each}, ${wire}`;
-}
-
-/** What is computed in a block, as in "bcrypt cost 7". */
-function describeBlock(work: Subject, cost: number | null): string {
-  const { name, ...parameters } = work;
-  return describeSubject({ ...parameters, name: cost === null ? name : `${name} cost ${cost}` });
+  return `${describeBlock(report.work, cost)}: ${countResults(count, report.work)}${each}, ${wire}`;
 }
 
 /** Which figures of a block are not to be relied on, in sentences. */
@@ -150,14 +151,21 @@ interface Column {
   /** The name in two lines, as short as it can be beside its neighbours. */
   readonly head: readonly [string, string];
   readonly left?: boolean;
-  readonly text: (result: Result) => string;
+  readonly text: (result: Result, longest: number) => string;
 }
 
 const RANGE: Column = {
   name: "(min – max)",
   head: ["", "(min – max)"],
   left: true,
-  text: ({ wallMs }) => range(wallMs),
+  text: ({ wallMs: { min, max } }) => `(${range(min, max)})`,
+};
+/** The wall time as a bar, on a scale of the longest of the block. */
+const BAR: Column = {
+  name: "",
+  head: ["", ""],
+  left: true,
+  text: ({ wallMs }, longest) => bar(wallMs.median / longest, BAR_LENGTH),
 };
 const RESPONSE_P99: Column = {
   name: "response p99",
@@ -201,20 +209,23 @@ const COLUMNS: readonly Column[] = [
   CPU_USE,
 ];
 
+/** The columns in a terminal: a page has better bars. */
+const TERMINAL = COLUMNS.toSpliced(2, 0, BAR);
+
 /** What is left out of a table that is too wide, the least needed first. */
-const OPTIONAL: readonly Column[] = [RANGE, CPU_USE, RESPONSE_P99, LOOP_DELAY];
+const OPTIONAL: readonly Column[] = [RANGE, BAR, CPU_USE, RESPONSE_P99, LOOP_DELAY];
 
 /** The head of the table, a text for each column. */
 export const HEAD = COLUMNS.map(({ name }) => name);
 
 /** A result as texts, one for each column. */
 export function cellsOf(result: Result): string[] {
-  return COLUMNS.map(({ text }) => text(result));
+  return COLUMNS.map(({ text }) => text(result, Infinity));
 }
 
 /** The columns that a screen has room for. */
 function columnsFor(results: readonly Result[], width: number): readonly Column[] {
-  let columns = COLUMNS;
+  let columns: readonly Column[] = TERMINAL;
   for (const column of OPTIONAL) {
     if (Math.max(...lines(results, columns).map(({ length }) => length)) <= width) break;
     columns = columns.filter((one) => one !== column);
@@ -224,7 +235,8 @@ function columnsFor(results: readonly Result[], width: number): readonly Column[
 
 function lines(results: readonly Result[], columns: readonly Column[]): string[] {
   const heads = [0, 1].map((i) => columns.map(({ head }) => head[i]));
-  const rows = results.map((result) => columns.map(({ text }) => text(result)));
+  const longest = Math.max(...results.map(({ wallMs }) => wallMs.median));
+  const rows = results.map((result) => columns.map(({ text }) => text(result, longest)));
   return alignColumns([...heads, ...rows], [...columns.keys()].filter((i) => columns[i].left));
 }
 
@@ -268,30 +280,4 @@ function legend(
     "",
     ...alignTerms([["*", BEST], ...measures(batchSize)], columns),
   ].map((line) => styled(line, "dim", screen));
-}
-
-/** A time with three digits and its unit. */
-export function duration(ms: number): string {
-  const { scale, unit, digits } = unitOf(ms);
-  return `${(ms / scale).toFixed(digits)} ${unit}`;
-}
-
-function range({ min, max }: Summary): string {
-  const { scale, unit, digits } = unitOf(max);
-  return `(${(min / scale).toFixed(digits)} – ${(max / scale).toFixed(digits)} ${unit})`;
-}
-
-function unitOf(ms: number): { scale: number; unit: string; digits: number } {
-  if (ms >= 99_950) return { scale: 1000, unit: "s", digits: 0 };
-  if (ms >= 9995) return { scale: 1000, unit: "s", digits: 1 };
-  if (ms >= 999.5) return { scale: 1000, unit: "s", digits: 2 };
-  return { scale: 1, unit: "ms", digits: ms >= 99.95 ? 0 : ms >= 9.995 ? 1 : 2 };
-}
-
-function factor(value: number | null): string {
-  return value === null ? "–" : `${value.toFixed(2)}×`;
-}
-
-function percent(share: number): string {
-  return `${(share * 100).toFixed(0)}%`;
 }

@@ -107,3 +107,14 @@ export function describeSubject({ name, memory, parallelism }: Subject): string 
     ...parallelism === undefined ? [] : [`parallelism ${parallelism}`],
   ].join(", ");
 }
+
+/** The same with its cost, as in "bcrypt cost 7". */
+export function describeBlock(work: Subject, cost: number | null): string {
+  return describeSubject(cost === null ? work : { ...work, name: `${work.name} cost ${cost}` });
+}
+
+/** So many results, as in "60 hashes". */
+export function countResults(count: number, work: Subject): string {
+  const { result, results } = wordsOf(work);
+  return `${count} ${count === 1 ? result : results}`;
+}

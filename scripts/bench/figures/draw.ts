@@ -1,6 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { ScriptError } from "../../cli/run.ts";
-import type { Spec } from "./specs.ts";
+import type { Spec } from "./marks.ts";
 import { colourStyle } from "./theme.ts";
 
 const PROGRAM = new URL("./vega.ts", import.meta.url);
@@ -62,18 +62,15 @@ function tidy(svg: string): string {
     .replace(
       /<svg [^>]*?width="([\d.]+)" height="([\d.]+)"[^>]*>/,
       (_, width, height) =>
-        `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img">`,
+        `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}">`,
     )
     .replace(
-      /<path aria-label="([^"]*)" role="graphics-symbol" aria-roledescription="[^"]*" ([^>]*)\/>/g,
-      (_, text, attributes) =>
-        `<path class="mark" ${shorter(attributes)}><title>${text}</title></path>`,
+      /<(path|line) aria-label="([^"]*)" role="graphics-symbol" aria-roledescription="[^"]*" ([^>]*)\/>/g,
+      `<$1 class="mark" $3><title>$2</title></$1>`,
     )
     .replace(/<path class="(background|foreground)"[^>]*\/>/g, "")
-    .replace(/ (role|aria-[a-z]+|pointer-events)="(?!img)[^"]*"/g, "");
-}
-
-/** A hundredth of a pixel is not seen. */
-function shorter(attributes: string): string {
-  return attributes.replace(/\d+\.\d{3,}/g, (number) => String(Number(Number(number).toFixed(2))));
+    .replace(/ (role|aria-[a-z]+|pointer-events)="[^"]*"/g, "")
+    .replace(/ class="(?!mark")[^"]*"/g, "")
+    // A tenth of a pixel is not seen. Times in titles have fewer digits.
+    .replace(/\d+\.\d{3,}/g, (number) => String(Math.round(Number(number) * 10) / 10));
 }

@@ -7,14 +7,7 @@ const COLOURS: Readonly<Record<string, readonly [light: string, dark: string]>> 
   line: ["#dde1e7", "#333c4a"],
   cpu: ["#3465c9", "#7aa5ff"],
   io: ["#ee8a1d", "#ffb15c"],
-  "mode-no-io": ["#5c6675", "#9aa6b6"],
-  "mode-file": ["#9c6b4e", "#c99a7d"],
-  "mode-serial": ["#d43d3d", "#ff7b72"],
-  "mode-batched": ["#c78a00", "#efc04a"],
-  "mode-async": ["#8a4bd6", "#bd93f9"],
-  "mode-burst": ["#0f8a9d", "#58cfe0"],
-  "mode-pool-no-io": ["#8d97a5", "#6f7b8b"],
-  "mode-pool": ["#1f8a3b", "#5fd17c"],
+  best: ["#1f8a3b", "#5fd17c"],
 };
 
 /** A style sheet that sets the colours for a selector, by what the reader's system prefers. */
@@ -31,15 +24,17 @@ export function colourStyle(selector: string): string {
 export const CONFIG = {
   background: "transparent",
   font: "system-ui, sans-serif",
+  padding: 4,
   view: { stroke: null },
   title: {
     color: "var(--text)",
     subtitleColor: "var(--faint)",
     anchor: "start",
+    frame: "bounds",
     fontSize: 15,
     subtitleFontSize: 12,
     subtitlePadding: 5,
-    offset: 12,
+    offset: 14,
   },
   axis: {
     labelColor: "var(--faint)",
@@ -51,14 +46,22 @@ export const CONFIG = {
     domainColor: "var(--line)",
     tickColor: "var(--line)",
   },
+  header: {
+    title: null,
+    labelColor: "var(--text)",
+    labelFontSize: 12,
+    labelAnchor: "start",
+    labelPadding: 2,
+  },
+  text: { color: "var(--text)", fontSize: 12, font: "system-ui, sans-serif" },
   legend: {
-    orient: "bottom",
+    orient: "top",
     title: null,
     labelColor: "var(--text)",
     labelFontSize: 12,
     labelLimit: 0,
-    symbolStrokeWidth: 3,
-    symbolSize: 120,
+    symbolStrokeWidth: 0,
     columnPadding: 14,
+    offset: 10,
   },
 };

@@ -51,8 +51,8 @@ export async function writeReport(path: string, html: string): Promise<void> {
 /** Writes the figures to a folder, one file each. */
 export async function writeFigures(folder: string, figures: readonly Figure[]): Promise<void> {
   await attempt(`Cannot write the figures to '${folder}'`, async () => {
-    for (const { name, svg } of figures) {
-      await Deno.writeTextFile(join(folder, `${name}.svg`), standalone(svg));
+    for (const { name, wide } of figures) {
+      await Deno.writeTextFile(join(folder, `${name}.svg`), standalone(wide));
     }
   });
 }
