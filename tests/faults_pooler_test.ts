@@ -1,16 +1,25 @@
 import { assertEquals, assertInstanceOf } from "@std/assert";
 import type { Sql } from "postgres";
-import { postgresOptions, PostgresWriteError, postgresWriter } from "../postgres.ts";
+import {
+  postgresLookup,
+  postgresOptions,
+  PostgresWriteError,
+  postgresWriter,
+} from "../postgres.ts";
 import { connect, databaseTest, databaseUrl } from "./_database.ts";
 import { assertUsable, IGNORE, rowOf, USERS, WITH_KEY } from "./_faults.ts";
 import { rejection } from "./_helpers.ts";
+import { account } from "./_hash.ts";
+import { csv, range } from "./_users.ts";
+import { withFolder } from "./fixtures/embedded_helpers.ts";
 import { until } from "./fixtures/hash_run.ts";
 import { PGBOUNCER, PgBouncer } from "./fixtures/pgbouncer.ts";
+import { runHere } from "./fixtures/script_here.ts";
 
 /** A test with a PgBouncer in front of the server. */
 function poolerTest(
   name: string,
-  pool: "session" | "transaction",
+  pool: "session" | "transaction" | "statement",
   fn: (lines: { sql: Sql; via: Sql; pooler: PgBouncer; schema: string }) => Promise<void>,
 ): void {
   databaseTest(name, async (sql, schema) => {
@@ -96,3 +105,92 @@ poolerTest(
     assertEquals(await Promise.race([pooler.status, via`select 1`.then(() => "alive")]), "alive");
   },
 );
+
+/** What is said of a pooler that does not know prepared statements. */
+const NOTE =
+  "The pooler before the database does not know prepared statements: going on without them";
+
+/** Collects warnings while something is done. */
+async function warningsOf(fn: () => Promise<void>): Promise<unknown[]> {
+  const { warn } = console;
+  const warnings: unknown[] = [];
+  console.warn = (text) => void warnings.push(text);
+  try {
+    await fn();
+    return warnings;
+  } finally {
+    console.warn = warn;
+  }
+}
+
+poolerTest(
+  "postgresWriter() goes on without prepared statements where the pooler would lose them",
+  "transaction",
+  async ({ sql, pooler, schema }) => {
+    await sql.unsafe(WITH_KEY);
+    const address = { host: "127.0.0.1", port: pooler.port, max: 2 };
+    await using via = await connect({ ...address, ...postgresOptions });
+    const table = `${schema}.users`;
+    const writer = postgresWriter(via, { ...USERS, table, conflict: IGNORE });
+    const lookup = postgresLookup(via, { table, key: "id" });
+    const { signal } = new AbortController();
+    const warnings = await warningsOf(async () => {
+      for (let id = 0; id < 100; id += 20) {
+        const outcomes = await Promise.all(
+          range(20).flatMap((i) => [
+            writer.send([rowOf(id + i)], { id: "1", attempt: 1, signal }),
+            lookup.send([id + i], { id: "1", attempt: 1, signal }).then(() => ["inserted"]),
+          ]),
+        );
+        assertEquals(new Set(outcomes.flat()), new Set(["inserted"]));
+      }
+    });
+    assertEquals(warnings, [NOTE]);
+    const [{ count }] = await sql`select count(*)::int from users`;
+    assertEquals(count, 100);
+  },
+);
+
+databaseTest(
+  "postgresWriter() goes on without prepared statements where one is lost",
+  async (sql, schema) => {
+    await sql.unsafe(WITH_KEY);
+    await using one = await connect({ ...postgresOptions, max: 1 });
+    const table = `${schema}.users`;
+    const writer = postgresWriter(one, { ...USERS, table, conflict: IGNORE });
+    const send = (id: number) =>
+      writer.send([rowOf(id)], { id: "1", attempt: 1, signal: new AbortController().signal });
+    await send(0);
+    const warnings = await warningsOf(async () => {
+      await one.unsafe("deallocate all");
+      assertEquals((await Promise.all(range(9).map(send))).flat(), Array(9).fill("inserted"));
+    });
+    assertEquals(warnings, [NOTE]);
+  },
+);
+
+for (const pool of ["session", "transaction", "statement"] as const) {
+  poolerTest(
+    `hash.ts and run.ts work through PgBouncer in ${pool} mode`,
+    pool,
+    async ({ sql, pooler, schema }) => {
+      const url = new URL(databaseUrl());
+      url.port = `${pooler.port}`;
+      await sql`create table results (id text primary key, size bigint)`;
+      await withFolder(async (folder) => {
+        const [path, work] = [`${folder}/users.csv`, `${folder}/work.mjs`];
+        await Deno.writeTextFile(path, csv(range(50)));
+        await Deno.writeTextFile(work, "export default (row) => ({ size: row.id.length });");
+        const flags = ["--database-url", url.href, "--json", "--workers", "1"];
+        const create = ["--table", `${schema}.users`, "--create-table", "--cost", "4"];
+        const hashed = await runHere("hash.ts", [path, ...flags, ...create]);
+        assertEquals([hashed.code, hashed.stderr], [0, `${NOTE}\n`]);
+        assertEquals(account(hashed.stdout), { read: 50, saved: 50, hashed: 50 });
+        const table = ["--table", `${schema}.results`];
+        const run = await runHere("run.ts", [work, path, ...flags, ...table]);
+        assertEquals([run.code, run.stderr], [0, `${NOTE}\n`]);
+        assertEquals(account(run.stdout), { read: 50, saved: 50, computed: 50 });
+      });
+    },
+  );
+}

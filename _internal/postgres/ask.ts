@@ -26,6 +26,12 @@ export interface AskOptions {
    * @default {true}
    */
   readonly reset?: boolean;
+  /**
+   * Whether it is a prepared statement.
+   *
+   * @default {false}
+   */
+  readonly prepare?: boolean;
 }
 
 /**
@@ -35,13 +41,13 @@ export interface AskOptions {
 export async function ask(
   sql: Sql,
   text: string,
-  { intent, parameters, signal, limit = LIMIT, reset = true }: AskOptions,
+  { intent, parameters, signal, limit = LIMIT, reset = true, prepare = false }: AskOptions,
 ): Promise<Answer> {
   const refusal = (why: string) =>
     new PostgresWriteError("57014", `Cannot ${intent} as ${why}`, { sent: false });
   if (signal?.aborted) throw refusal("it was called off");
   const resetSilent = reset ? silenceDetector(sql.options) : undefined;
-  const statement = new Statement(sql, text, parameters);
+  const statement = new Statement(sql, text, parameters, { prepare });
   const { ended } = statement;
   await within(signal === undefined ? ended : orAborted(ended, signal), limit);
   if (statement.end === undefined) {

@@ -3,6 +3,7 @@ import { nextTurn } from "../shared/event_loop.ts";
 import { requestCancel } from "./cancel.ts";
 import { PostgresWriteError, withoutValues } from "./errors.ts";
 import { makeSure, PATIENCE } from "./fence.ts";
+import { goOnUnprepared, notePrepared, withoutPrepared } from "./prepared.ts";
 import { type ConnectOptions, silenceDetector } from "./socket.ts";
 import { type Answer, lost, Statement } from "./statement.ts";
 import { orAborted, within } from "./time.ts";
@@ -20,20 +21,20 @@ export interface RunOptions {
 }
 
 /**
- * Runs a statement, prepared once per connection.
+ * Runs a statement, prepared once per connection. Where a pooler loses prepared statements, this one
+ * and all others of the instance go on without.
  *
  * An aborted statement is not just left alone. The server is asked to cancel it. If that does not help
  * within a second, its connection is reset, and if no answer came, its backend is ended. So this
  * settles only when the statement is over, or it rejects with `over: false`.
  */
-export async function run(
-  sql: Sql,
-  text: string,
-  { parameters, signal, reads = false, fenced = false }: RunOptions,
-): Promise<Answer> {
+export async function run(sql: Sql, text: string, options: RunOptions): Promise<Answer> {
+  const { parameters, signal, reads = false, fenced = false } = options;
+  await orAborted(withoutPrepared(sql), signal);
   if (signal.aborted) throw notSent();
   const resetSilent = silenceDetector(sql.options);
   const statement = new Statement(sql, text, parameters, { prepare: true });
+  notePrepared(sql, statement);
   await orAborted(statement.ended, signal);
   if (statement.end === undefined) {
     if (statement.withdraw()) throw notSent();
@@ -44,6 +45,10 @@ export async function run(
   const over = isHarmless || (fenced || signal.aborted) && await makeSure(sql, statement);
   const { end } = statement;
   if (end !== undefined && "result" in end) return end.result;
+  if (statement.isMisprepared) {
+    goOnUnprepared(sql);
+    return await run(sql, text, options);
+  }
   const error = end?.error ?? lost("no answer came");
   // The driver loses statements that come before it notices that a connection is closed.
   if (!statement.isAnswered) await nextTurn();

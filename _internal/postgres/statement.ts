@@ -6,9 +6,16 @@ export interface Backend {
   readonly secret: number;
 }
 
-/** Rows in the driver's own bytes, how many the server counted, and which backend it was. */
+/**
+ * Rows in the driver's own bytes, how many the server counted, which backend it was, and how the driver
+ * calls the statement.
+ */
 export type Answer =
-  & { readonly count: number | null; readonly state: Backend }
+  & {
+    readonly count: number | null;
+    readonly state: Backend;
+    readonly statement: { readonly name: string };
+  }
   & readonly Uint8Array[][];
 
 /** A query of postgres.js 3.4.9, with fields that its types do not show. */
@@ -19,6 +26,8 @@ interface DriverQuery extends Promise<unknown> {
   readonly active: boolean;
   /** Whether the values wait until the server has described the statement. */
   readonly describeFirst?: boolean;
+  /** Whether it is a prepared statement, once a connection has taken it. */
+  readonly prepare?: unknown;
   strings: readonly string[];
   args: readonly unknown[];
   simple(): unknown;
@@ -44,6 +53,16 @@ export class Statement {
     Object.defineProperty(query, "state", {
       get: () => this.sentTo ?? null,
       set: ({ pid, secret }: Backend) => this.sentTo = { pid, secret, at: performance.now() },
+    });
+    // The driver's own retry of a statement that the server does not know may hang behind a pooler. It
+    // asks for this a turn after the statement was sent.
+    let prepared = false;
+    Object.defineProperty(query, "prepared", {
+      get: () => prepared,
+      set(value: boolean) {
+        prepared = value;
+        queueMicrotask(() => prepared = false);
+      },
     });
     this.#query = query;
     this.ended = query.then(
@@ -72,6 +91,16 @@ export class Statement {
     if ("result" in this.end) return true;
     const { severity } = this.end.error as { severity?: string };
     return severity === "ERROR" || severity === "FATAL";
+  }
+
+  /**
+   * Whether the server did not run it as it did not know the prepared statement, or knew another one
+   * by its name: a pooler has put another server behind the connection.
+   */
+  get isMisprepared(): boolean {
+    if (!this.#query.prepare || this.end === undefined || "result" in this.end) return false;
+    const { code, severity } = this.end.error as { code?: string; severity?: string };
+    return severity === "ERROR" && ["26000", "42P05", "08P01"].includes(code!);
   }
 
   /**

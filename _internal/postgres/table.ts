@@ -1,6 +1,7 @@
 import type { Sql } from "postgres";
 import { ask, cellOf } from "./ask.ts";
 import { PostgresWriteError, type Purpose } from "./errors.ts";
+import { tryPrepared } from "./prepared.ts";
 import { type Encode, encoderFor, type ValueType } from "./text.ts";
 
 /** A column of the table, as statements need it. */
@@ -59,6 +60,7 @@ select json_build_object(
   'quoted', quote_ident(n.nspname) || '.' || quote_ident(c.relname),
   'kind', case c.relkind when 'r' then 'table' when 'p' then 'partitioned table'
     when 'v' then 'view' else 'foreign table' end,
+  'pid', pg_backend_pid(),
   'since', (txid_snapshot_xmax(txid_current_snapshot()) % 4294967296)::text,
   'columns', (
     select json_agg(json_build_object(
@@ -145,7 +147,12 @@ export async function readCatalogue(
 ): Promise<CatalogueTable> {
   const [schema, name] = splitName(table);
   const answer = await ask(sql, CATALOGUE, { intent, parameters: [schema, name], signal });
-  if (answer.length > 0) return JSON.parse(cellOf(answer));
+  if (answer.length > 0) {
+    const { pid, ...found } = JSON.parse(cellOf(answer));
+    // A pooler gives numbers of its own to backends.
+    if (answer.state.pid !== pid) await tryPrepared(sql, { intent, signal });
+    return found;
+  }
   throw new PostgresWriteError(
     "42P01",
     `Cannot ${intent} as there is no table '${table}'${schema === "" ? " on the search path" : ""}`,

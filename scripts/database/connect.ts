@@ -84,7 +84,7 @@ async function connect(
   const sql = postgres(options);
   const explain = (error: unknown) => explainError(error, settings);
   try {
-    const [{ server_version }] = await sql`show server_version`;
+    const [{ server_version }] = await sql.unsafe("show server_version");
     return {
       sql,
       url,
@@ -135,6 +135,10 @@ const REASONS: readonly (readonly [code: RegExp, reason: string])[] = [
   [/^3D000$/, "there is no such database: create it, or check its name"],
   [/^53300$/, "it has no connection left: try again later, or raise max_connections"],
   [/^42501$/, "this user may not do that: grant the right, or use another user"],
+  [
+    /^(26000|42P05)$/,
+    "a pooler before it does not know prepared statements: add ?pgbouncer=true to the address",
+  ],
   [/^57P03$/, "it is starting up or shutting down: try again in a moment"],
 ];
 

@@ -73,7 +73,7 @@ export async function openUsers(
         PING_TIMEOUT,
       );
       try {
-        await Promise.race([sql`select 1`, timeout.promise]);
+        await Promise.race([sql.unsafe("select 1"), timeout.promise]);
       } finally {
         clearTimeout(timer);
       }
