@@ -89,11 +89,12 @@ export interface PostgresWriter<T extends object = Row> extends Sink<T, RowOutco
     & Pick<AsyncBatcherOptions<T>, "orderingKey">
   >;
   /**
-   * Reads the table's columns and types from the catalogue, once, and finds what could not work. The
-   * first batch does the same; call it to find out earlier.
+   * Reads the table's columns and types from the catalogue, once, and asks the server to plan the
+   * statement, which it does not run. So it finds what could not work: a missing right, a view or a
+   * rule, a key that is not unique.
    *
-   * @throws {PostgresWriteError} If the table, a column or the key is missing, or the server cannot
-   *   be reached.
+   * @throws {PostgresWriteError} If the table, a column or the key is missing, the server would refuse
+   *   the statement, or it cannot be reached.
    */
   check(): Promise<void>;
 }
@@ -106,6 +107,9 @@ export interface PostgresWriter<T extends object = Row> extends Sink<T, RowOutco
  * Values are checked before they reach the driver, and a row that cannot be written (a missing
  * column, a NUL in a text, an object for a number) rejects alone, with a
  * {@linkcode PostgresWriteError}. Each item's result is `"inserted"`, `"updated"` or `"skipped"`.
+ *
+ * A row that neither is in the table nor was returned has met a trigger that kept it out or changed its
+ * key: it rejects alone, with an {@linkcode UnknownOutcomeError}.
  *
  * If rows of one batch have the same key, `"ignore"` keeps the first and `"update"` the last, and the
  * others are `"skipped"`.
@@ -187,7 +191,7 @@ export function postgresWriter<T extends object = Row>(
       bisect: true,
       orderingKey: update && ((row: T) => orderingKey(row as Row, target)),
     },
-    check: async () => void await plan.get(),
+    check: async () => await (await plan.get()).explain(),
   };
 }
 

@@ -52,7 +52,8 @@ async function hashAll(
   const { rejects, "on-conflict": onConflict, workers, cost, engine } = flags;
   if (database !== undefined) {
     const create = flags["create-table"];
-    await prepareTable(database.sql, target, { create, numbered: reading.format === "lines" });
+    const numbered = reading.format === "lines";
+    await prepareTable(database.sql, target, { create, numbered, onConflict });
   }
   await using pool = new HashPool({ workers, cost, engine });
   return await runJob({

@@ -65,7 +65,8 @@ async function computeAll(
   // What is wrong with the module is told before anything is read.
   await pool.start();
   const lookup = database && postgresLookup(database.sql, { table, key: id });
-  const columns = lookup && await findTable(database!.sql, lookup, { table, create });
+  const columns = lookup &&
+    await findTable(database!.sql, lookup, { table, id, create, onConflict });
   const retry = lookup && { ...lookup.defaults.retry, deadline: 1_000 * flags["retry-for"] };
   const isLines = reading.format === "lines";
   const makeRow = rowMaker(id, columns);

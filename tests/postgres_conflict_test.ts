@@ -1,7 +1,8 @@
 import { assertEquals } from "@std/assert";
-import { AsyncBatcher } from "../batcher.ts";
+import type { Sql } from "postgres";
+import { AsyncBatcher, UnknownOutcomeError } from "../batcher.ts";
 import { type PostgresWriteError, postgresWriter } from "../postgres.ts";
-import { databaseTest, save } from "./_database.ts";
+import { connect, databaseTest, save } from "./_database.ts";
 
 databaseTest("postgresWriter() with conflict 'ignore' keeps the row that is there", async (sql) => {
   await sql`create table users (id int primary key, hash text)`;
@@ -122,4 +123,71 @@ databaseTest("postgresWriter() does not deadlock on overlapping keys", async (sq
   }
   await Promise.all(rows);
   assertEquals((await batcher.close()).saved, 3000);
+});
+
+/** Has a trigger do something before a row is inserted or updated. */
+const before = (body: string) =>
+  `create function f() returns trigger language plpgsql as $$begin ${body} return new; end$$;
+   create trigger t before insert or update on users for each row execute function f()`;
+
+/** What became of the rows 1, 2 and 3, where 3 is there already. */
+async function outcomesWith(sql: Sql, setup: string, action: "ignore" | "update") {
+  await sql.unsafe(`create table if not exists users (id text primary key, hash text);
+    insert into users values ('3', 'old'); ${setup}`);
+  const conflict = { target: ["id"], action };
+  const rows = ["1", "2", "3"].map((id) => ({ id, hash: "new" }));
+  return (await save(sql, rows, { table: "users", columns: ["id", "hash"], conflict }))
+    .map((one) => one instanceof UnknownOutcomeError ? "unknown" : one);
+}
+
+for (const action of ["ignore", "update"] as const) {
+  const third = action === "ignore" ? "skipped" : "updated";
+  databaseTest(
+    `postgresWriter() with '${action}' knows a row that a trigger keeps out`,
+    async (sql) => {
+      const setup = before("if new.id = '2' then return null; end if;");
+      assertEquals(await outcomesWith(sql, setup, action), ["inserted", "unknown", third]);
+    },
+  );
+
+  databaseTest(
+    `postgresWriter() with '${action}' knows a key that a trigger changes`,
+    async (sql) => {
+      const setup = before("if new.id = '2' then new.id := 'b'; end if;");
+      const outcomes = await outcomesWith(sql, setup, action);
+      assertEquals(outcomes, ["inserted", "unknown", action === "ignore" ? "unknown" : "updated"]);
+      assertEquals((await sql`select from users`).length, 3);
+    },
+  );
+}
+
+databaseTest("postgresWriter() knows the triggers of partitions", async (sql) => {
+  const setup = before("if new.id = '2' then return null; end if;").replace("on users", "on part");
+  await sql`create table users (id text primary key, hash text) partition by range (id)`;
+  await sql`create table part partition of users for values from ('0') to ('9')`;
+  assertEquals(await outcomesWith(sql, setup, "ignore"), ["inserted", "unknown", "skipped"]);
+});
+
+databaseTest("postgresWriter() saves NULL whatever the session is set to", async (sql, schema) => {
+  await sql`create table users (id text primary key, hash text, tags text[])`;
+  const settings = {
+    array_nulls: "off",
+    standard_conforming_strings: "off",
+    bytea_output: "escape",
+  };
+  await using odd = await connect({ connection: { search_path: schema, ...settings } as never });
+  const columns = ["id", "hash", "tags"];
+  const conflict = { target: ["id"], action: "update" } as const;
+  const rows = [
+    { id: "1", hash: null, tags: ["a", null, "NULL"] },
+    { id: "NULL", hash: "NULL", tags: null },
+    { id: "\\'", hash: "a\\b", tags: [] },
+  ];
+  assertEquals(await save(odd, rows, { table: "users", columns, conflict }), [
+    ...["inserted", "inserted", "inserted"],
+  ]);
+  assertEquals([...await sql`select id, hash, to_json(tags) as tags from users`], rows);
+  const more = rows.map((row) => ({ ...row, id: `${row.id}+` }));
+  await save(odd, more, { table: "users", columns });
+  assertEquals((await sql`select from users where hash is null`).length, 2);
 });

@@ -6,7 +6,7 @@ import {
   type PostgresWriterOptions,
   type Row,
 } from "../postgres.ts";
-import { databaseTest, save } from "./_database.ts";
+import { connect, databaseTest, save } from "./_database.ts";
 import { rejection } from "./_helpers.ts";
 
 databaseTest("postgresWriter() rejects only the rows that cannot be written", async (sql) => {
@@ -212,5 +212,68 @@ Deno.test("postgresWriter() refuses options that contradict each other", () => {
       TypeError,
     );
     assertEquals(error.message, `Cannot create a writer as ${message}`);
+  }
+});
+
+databaseTest("PostgresWriter.check() finds out what cannot work", async (sql, schema) => {
+  const refusals: [setup: string, sentence: string][] = [
+    ["create table users (id int primary key deferrable, hash text)", "'users_pkey' is deferrable"],
+    [
+      "create table users (id int, hash text); create unique index one on users (id) where id > 0",
+      "has no unique constraint on (id): its unique index 'one' is partial",
+    ],
+    [
+      "create table users (id text, hash text); create unique index one on users (lower(id))",
+      "its unique index 'one' is on an expression",
+    ],
+    [
+      `create table users (id int, hash text) partition by range (id);
+       create table part partition of users for values from (1) to (9);
+       create unique index one on only users (id)`,
+      "its unique index 'one' is invalid",
+    ],
+    [
+      `create table users (id int primary key, hash text);
+       create rule r as on insert to users do also notify users`,
+      "cannot be used with table that has INSERT or UPDATE rules",
+    ],
+    ["create view users as select 1 as id, 'x' as hash", 'cannot insert into view "users"'],
+    [
+      "create table users (id int generated always as identity primary key, hash text)",
+      "column 'id' of table 'users' is an identity column generated always",
+    ],
+    [
+      "create table users (id int primary key, hash text generated always as ('x') stored)",
+      "column 'hash' of table 'users' is generated",
+    ],
+  ];
+  for (const [setup, sentence] of refusals) {
+    await sql.unsafe(`drop schema ${schema} cascade; create schema ${schema}; ${setup}`);
+    const conflict = { target: ["id"], action: "update" } as const;
+    const writer = postgresWriter(sql, { table: "users", columns: ["id", "hash"], conflict });
+    const error = await rejection(writer.check());
+    assertInstanceOf(error, PostgresWriteError);
+    assert(error.message.includes(sentence), error.message);
+    assertEquals([error.outcome, error.retryable], ["failed", false]);
+  }
+});
+
+databaseTest("PostgresWriter.check() finds out that a right is missing", async (sql, schema) => {
+  const role = `${schema}_role`;
+  await sql.unsafe(`create table users (id int primary key, hash text); create role ${role};
+    grant usage on schema ${schema} to ${role}; grant select, insert on users to ${role}`);
+  try {
+    await using other = await connect({ max: 1, connection: { search_path: schema } });
+    await other.unsafe(`set role ${role}`);
+    const writer = (action: "ignore" | "update") =>
+      postgresWriter(other, {
+        ...{ table: "users", columns: ["id", "hash"] },
+        conflict: { target: ["id"], action },
+      });
+    await writer("ignore").check();
+    const error = await rejection(writer("update").check());
+    assert((error as Error).message.includes("permission denied for table users: grant the user"));
+  } finally {
+    await sql.unsafe(`drop owned by ${role}; drop role ${role}`);
   }
 });

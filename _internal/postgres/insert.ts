@@ -1,3 +1,4 @@
+import { PINNED } from "./settings.ts";
 import type { Column, Table } from "./table.ts";
 
 /** What to do with a row whose key is there already. */
@@ -14,7 +15,9 @@ export function insertStatement({ quoted, columns }: Table): string {
 }
 
 /**
- * An upsert that returns what became of each row, as a letter: `i`nserted, `u`pdated or `s`kipped.
+ * An upsert that returns what became of each row, as a letter: `i`nserted, `u`pdated, `s`kipped as
+ * another row of the batch has its key, or `m`issing among the rows that came back. An exclamation mark
+ * follows if some came back with a key that no row has.
  *
  * The rows are inserted in the order of their keys, so that two batches with common keys may wait
  * for each other but never in a circle.
@@ -30,9 +33,23 @@ export function upsertStatement(table: Table, conflict: ConflictPlan): string {
     letter(table, conflict)
   } as did
 )
-select string_agg(coalesce(saved.did, 's'), '' order by input.ord)
+select string_agg(case when chosen.ord is null then 's' else coalesce(saved.did, 'm') end, ''
+    order by input.ord)
+  || case when count(saved.did) < (select count(*) from saved) then '!' else '' end
 from input left join chosen using (ord)
 left join saved on ${keys.map((key) => `saved.${key} = chosen.${key}`).join(" and ")}`;
+}
+
+/** Tells of each row, with the letter `t`, whether there is a row with its key. */
+export function thereStatement(table: Table, conflict: ConflictPlan): string {
+  const same = table.target.map(({ quoted }, i) =>
+    `there.${quoted} = chosen.${keyNames(table)[i]}`
+  );
+  return `with ${chosenRows(table, conflict)}
+select string_agg(case when exists (
+  select from ${table.quoted} as there where ${same.join(" and ")}
+) then 't' else '-' end, '' order by input.ord)
+from input left join chosen using (ord)`;
 }
 
 /**
@@ -108,10 +125,19 @@ function letter({ quoted, kind, target }: Table, { update }: ConflictPlan): stri
   return `case when exists (select from ${quoted} as old where ${same}) then 'u' else 'i' end`;
 }
 
+/**
+ * The arrays as rows. Settings that would change what they mean are set for the transaction; the first
+ * array makes sure that this comes first.
+ */
 function unnest(columns: readonly Column[], ordinality = ""): string {
-  const arrays = columns.map((_, i) => `$${i + 1}::text::text[]`);
+  const arrays = columns.map((_, i) =>
+    i === 0 ? `case pinned.nulls when 'on' then $1::text::text[] end` : `$${i + 1}::text::text[]`
+  );
   const names = columns.map((column) => cell(columns, column));
-  return `unnest(${arrays}) ${ordinality} as r (${[...names, ...(ordinality ? ["ord"] : [])]})`;
+  return `${PINNED}, unnest(${arrays}) ${ordinality} as r (${[
+    ...names,
+    ...(ordinality ? ["ord"] : []),
+  ]})`;
 }
 
 function cell(columns: readonly Column[], column: Column): string {

@@ -5,6 +5,7 @@ import { badValue, PostgresWriteError } from "./errors.ts";
 import { checkName, checkNames, RETRY } from "./options.ts";
 import { Plan } from "./plan.ts";
 import { run } from "./run.ts";
+import { PINNED } from "./settings.ts";
 import { type Column, readTable, type Table } from "./table.ts";
 
 /** Options of {@linkcode postgresLookup}. */
@@ -156,7 +157,8 @@ function lookupStatement({ quoted, target: [key] }: Table, shown: readonly Colum
   return `select json_agg(json_build_object('key', asked.key::text, 'row', (
   select array[${cells}]::text[] from ${quoted} as t where t.${key.quoted} = asked.key limit 1
 )) order by asked.ord)::text
-from rows from (json_to_recordset($1::text::json) as (key ${key.keyType}))
+from ${PINNED},
+  rows from (json_to_recordset(case pinned.nulls when 'on' then $1::text::json end) as (key ${key.keyType}))
   with ordinality as asked (key, ord)`;
 }
 

@@ -1,12 +1,14 @@
 import type { Sql } from "postgres";
 import type { Batch } from "../../batcher.ts";
 import { UnknownOutcomeError } from "../shared/outcome.ts";
-import { cellOf } from "./ask.ts";
+import { ask, cellOf } from "./ask.ts";
+import { PostgresWriteError } from "./errors.ts";
 import {
   type ConflictPlan,
   hasVersions,
   insertStatement,
   ownRowsStatement,
+  thereStatement,
   upsertStatement,
 } from "./insert.ts";
 import { run } from "./run.ts";
@@ -19,7 +21,12 @@ export type RowOutcome = "inserted" | "updated" | "skipped";
 /** Values as text, one array a column: `cells[column][row]`. */
 export type Cells = readonly (readonly (string | null)[])[];
 
-const OUTCOMES: Record<string, RowOutcome> = { i: "inserted", u: "updated", s: "skipped" };
+const OUTCOMES: Record<string, RowOutcome> = {
+  i: "inserted",
+  u: "updated",
+  s: "skipped",
+  m: "skipped",
+};
 
 /** Saves rows whose values are written already, and tells of each what became of it. */
 export class Saver {
@@ -47,18 +54,37 @@ export class Saver {
     const fenced = conflict.update !== undefined;
     const upsert = async () =>
       cellOf(await run(this.#sql, this.#statement, { parameters, signal, fenced }));
-    if (!unanswered) return outcomesOf(await upsert());
+    const options = { conflict, signal };
+    if (!unanswered) return await this.#tell(await upsert(), "", parameters, options);
     if (conflict.update === undefined) {
       const letters = await upsert();
-      return letters.includes("s")
-        ? await this.#claim(letters, parameters, { conflict, signal })
+      return letters.includes("m")
+        ? await this.#claim(letters, parameters, options)
         : outcomesOf(letters);
     }
     // The rows that an earlier attempt has inserted can be told only until they are updated.
-    const own = hasVersions(this.table)
-      ? await this.#ownRows(parameters, { conflict, signal })
-      : "";
-    return outcomesOf(await upsert(), own);
+    const own = hasVersions(this.table) ? await this.#ownRows(parameters, options) : "";
+    return await this.#tell(await upsert(), own, parameters, options);
+  }
+
+  /**
+   * Asks the server to plan the statement, which it does not run: it refuses what cannot work.
+   *
+   * @throws {PostgresWriteError} If it refuses.
+   */
+  async explain(): Promise<void> {
+    const parameters = this.table.columns.map(() => "{}");
+    const intent = "save rows";
+    try {
+      await ask(this.#sql, `explain ${this.#statement}`, { intent, parameters });
+    } catch (error) {
+      if (!(error instanceof PostgresWriteError) || error.retryable) throw error;
+      const { quoted } = this.table;
+      throw new PostgresWriteError(
+        error.code,
+        `Cannot save rows to ${quoted} as the server refuses to: ${error.message}`,
+      );
+    }
   }
 
   async #insert(
@@ -73,6 +99,47 @@ export class Saver {
     );
   }
 
+  /**
+   * Tells what became of rows. One that did not come back is there already; or a trigger has kept it
+   * out or changed its key, and it takes a look to tell.
+   *
+   * @param own Of each row, an `o` where it is there as our own, from an earlier attempt.
+   */
+  async #tell(
+    letters: string,
+    own: string,
+    parameters: readonly string[],
+    { conflict, signal }: { conflict: ConflictPlan; signal: AbortSignal },
+  ): Promise<(RowOutcome | Error)[]> {
+    const outcomes: (RowOutcome | Error)[] = outcomesOf(letters, own);
+    const isMissing = (i: number) => letters[i] === "m" && own[i] !== "o";
+    const missing = [...outcomes.keys()].filter(isMissing);
+    const hasStrays = letters.endsWith("!");
+    const isSure = conflict.update === undefined && !this.table.mayChangeRows && !hasStrays;
+    if (missing.length === 0 || isSure) return outcomes;
+    const { quoted } = this.table;
+    const doubt = (why: string, options?: { cause: unknown; retryable: boolean }) =>
+      new UnknownOutcomeError(
+        `Cannot tell what became of a row as ${why}: a trigger of table ${quoted} may have kept it out, or changed its key`,
+        options,
+      );
+    let there = "";
+    if (conflict.update === undefined && !hasStrays) {
+      const statement = thereStatement(this.table, conflict);
+      try {
+        there = cellOf(await run(this.#sql, statement, { parameters, signal, reads: true }));
+      } catch (cause) {
+        const error = doubt("the table could not be read", { cause, retryable: true });
+        for (const i of missing) outcomes[i] = error;
+        return outcomes;
+      }
+    }
+    for (const i of missing) {
+      if (there[i] !== "t") outcomes[i] = doubt("the server did not return it");
+    }
+    return outcomes;
+  }
+
   /** After an attempt that was never answered, a row that is there may be our own. */
   async #claim(
     letters: string,
@@ -80,7 +147,8 @@ export class Saver {
     options: { conflict: ConflictPlan; signal: AbortSignal },
   ): Promise<(RowOutcome | Error)[]> {
     try {
-      return outcomesOf(letters, await this.#ownRows(parameters, options));
+      const own = await this.#ownRows(parameters, options);
+      return await this.#tell(letters, own, parameters, options);
     } catch (cause) {
       const doubt = new UnknownOutcomeError(
         "Cannot tell whether a row was saved or was there before as the table could not be read",
@@ -106,5 +174,8 @@ export class Saver {
 
 /** `own`: of each row, an `o` where it is there as our own, from an earlier attempt. */
 function outcomesOf(letters: string, own = ""): RowOutcome[] {
-  return Array.from(letters, (letter, i) => own[i] === "o" ? "inserted" : OUTCOMES[letter]);
+  return Array.from(
+    letters.replace("!", ""),
+    (letter, i) => own[i] === "o" ? "inserted" : OUTCOMES[letter],
+  );
 }

@@ -120,7 +120,7 @@ export class Statement {
 
 function readAnswer(result: Answer): Statement["end"] {
   // The driver takes the greeting of a new connection for the answer to what the last one lost.
-  if (result.count !== null) return { result };
+  if (result.count !== null || result.length > 0) return { result };
   return { error: lost("the connection broke before the answer") };
 }
 

@@ -24,6 +24,8 @@ export interface Table {
   /** With its schema, quoted by the server. */
   readonly quoted: string;
   readonly kind: "table" | "partitioned table" | "view" | "foreign table";
+  /** Whether a row may be kept out or changed on its way, without an error. */
+  readonly mayChangeRows: boolean;
   /** The first transaction that had not begun when the table was looked up. */
   readonly since: string;
   /** In the order asked for. */
@@ -49,9 +51,20 @@ export interface CatalogueColumn {
 export interface CatalogueTable {
   readonly quoted: string;
   readonly kind: Table["kind"];
+  readonly mayChangeRows: boolean;
   readonly since: string;
   readonly columns: readonly CatalogueColumn[];
-  readonly uniqueKeys: readonly (readonly string[])[] | null;
+  readonly uniqueKeys: readonly UniqueKey[] | null;
+}
+
+/** A unique index. */
+interface UniqueKey {
+  readonly name: string;
+  readonly columns: readonly string[];
+  /** Why it is of no use for a conflict, as the end of a sentence. */
+  readonly problem: string | null;
+  /** Whether it keeps a key from being there twice all the same. */
+  readonly isUnique: boolean;
 }
 
 // One cell of JSON, so that neither the transforms nor the types of the user's connection touch it.
@@ -61,6 +74,10 @@ select json_build_object(
   'kind', case c.relkind when 'r' then 'table' when 'p' then 'partitioned table'
     when 'v' then 'view' else 'foreign table' end,
   'pid', pg_backend_pid(),
+  'mayChangeRows', c.relkind in ('v', 'f') or exists (
+    select from pg_trigger t
+    where t.tgrelid in (select c.oid union select relid from pg_partition_tree(c.oid))
+      and t.tgtype & 3 = 3 and t.tgtype & 20 <> 0 and t.tgenabled <> 'D'),
   'since', (txid_snapshot_xmax(txid_current_snapshot()) % 4294967296)::text,
   'columns', (
     select json_agg(json_build_object(
@@ -96,11 +113,21 @@ select json_build_object(
       select * from base where typtype <> 'd') b
     where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped),
   'uniqueKeys', (
-    select json_agg((
-      select json_agg(a.attname) from pg_attribute a
-      where a.attrelid = c.oid and a.attnum = any (i.indkey[0:i.indnkeyatts - 1])))
-    from pg_index i
-    where i.indrelid = c.oid and i.indisunique and i.indpred is null and i.indexprs is null))::text
+    select json_agg(json_build_object(
+      'name', x.relname,
+      'columns', (
+        select json_agg(a.attname) from pg_attribute a
+        where a.attrelid = c.oid and (a.attnum = any (i.indkey[0:i.indnkeyatts - 1])
+          or i.indexprs is not null and exists (
+            select from pg_depend d where d.objid = i.indexrelid and d.refobjid = c.oid
+              and d.refobjsubid = a.attnum))),
+      'problem', case when i.indexprs is not null then 'is on an expression'
+        when i.indpred is not null then 'is partial'
+        when not i.indisvalid then 'is invalid: REINDEX it'
+        when not i.indimmediate then 'is deferrable' end,
+      'isUnique', i.indexprs is null and i.indpred is null and i.indisvalid))
+    from pg_index i join pg_class x on x.oid = i.indexrelid
+    where i.indrelid = c.oid and i.indisunique))::text
 from pg_class c join pg_namespace n on n.oid = c.relnamespace
 where c.relname = $2 and c.relkind in ('r', 'p', 'v', 'f')
   and case when $1 = '' then pg_table_is_visible(c.oid) else n.nspname = $1 end`;
@@ -133,6 +160,7 @@ export async function readTable(
   return {
     quoted: catalogue.quoted,
     kind: catalogue.kind,
+    mayChangeRows: catalogue.mayChangeRows,
     since: catalogue.since,
     columns: found,
     target: target.map((name) => found[columns.indexOf(name)]),
@@ -188,9 +216,14 @@ function checkTarget(
   // A view passes the conflict on to its table, whose keys are not looked up here.
   if (kind === "view") return;
   const wanted = [...target].sort().join("\0");
-  if (uniqueKeys?.some((key) => [...key].sort().join("\0") === wanted)) return;
+  const keys = uniqueKeys?.filter((key) => key.columns?.toSorted().join("\0") === wanted) ?? [];
+  const isSaving = purpose === "save rows";
+  if (keys.some(({ problem, isUnique }) => isSaving ? problem === null : isUnique)) return;
+  const useless = keys.map(({ name, problem }) => `: its unique index '${name}' ${problem}`);
   throw new PostgresWriteError(
     "42P10",
-    `Cannot ${purpose} as table '${table}' has no unique constraint on (${target.join(", ")})`,
+    `Cannot ${purpose} as table '${table}' has no unique constraint on (${target.join(", ")})${
+      useless[0] ?? ""
+    }`,
   );
 }

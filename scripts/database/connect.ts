@@ -164,7 +164,9 @@ function reasonOf(error: Error, code: string, { ssl }: ConnectSettings): string 
   // What a server, or the pooler before it, says of a connection that it refuses.
   const said = `it says: ${error.message} (${code})`;
   if (code.startsWith("28")) {
-    return ssl === false ? `${said}. If it wants TLS, add ?sslmode=require to the address` : said;
+    return ssl === false && /encrypt|SSL|TLS/i.test(error.message)
+      ? `${said}. If it wants TLS, add ?sslmode=require to the address`
+      : said;
   }
   if (/CERT|SELF_SIGNED|ISSUER|ALTNAME|ERR_TLS/.test(code)) {
     return `its certificate is not to be trusted (${code}): name its issuer with sslrootcert`;

@@ -49,7 +49,7 @@ export function textReport(
       ["updated", updated],
       ["skipped", skipped, work.skipped],
       ["rejected", rejected],
-      ["unknown", unknown, "sent, and no answer came"],
+      ["unknown", unknown, "sent, and perhaps not saved"],
       ["unfinished", unfinished, `not ${work.done}, or not saved`],
     ],
     `${grouped(computed)} ${computed === 1 ? work.singular : work.plural} in ${speed(seconds)} s: ${

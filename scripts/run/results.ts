@@ -1,15 +1,9 @@
 import type { Sql } from "postgres";
 import type { AsyncBatcherOptions, Sink } from "../../batcher.ts";
-import {
-  describeTable,
-  PostgresWriteError,
-  postgresWriter,
-  type Row,
-  type RowOutcome,
-} from "../../postgres.ts";
+import { describeTable, postgresWriter, type Row, type RowOutcome } from "../../postgres.ts";
 import { ScriptError } from "../cli/run.ts";
-import type { OnConflict } from "../table/sinks.ts";
-import { createTable, quote, quoteTable } from "../table/table.ts";
+import { conflictOf, type OnConflict } from "../table/sinks.ts";
+import { createTable, isUnfit, quote, quoteTable } from "../table/table.ts";
 
 /**
  * Makes rows of results. The first result says which columns there are, and the others must have the
@@ -80,10 +74,7 @@ export function resultSink(
     postgresWriter(sql, {
       table,
       columns,
-      conflict: onConflict === "error" ? undefined : {
-        target: [id],
-        action: onConflict === "skip" ? "ignore" : "update",
-      },
+      conflict: conflictOf(id, onConflict),
     });
   let writer: Promise<ReturnType<typeof writerOf>> | undefined;
 
@@ -112,7 +103,7 @@ export function resultSink(
     send: async (rows, batch) => {
       writer ??= open(rows).catch((error) => {
         writer = undefined;
-        if (error instanceof PostgresWriteError && error.code.startsWith("42")) {
+        if (isUnfit(error)) {
           error = new ScriptError(error.message);
         }
         // The next batch is no better.
@@ -161,14 +152,22 @@ function typeOfOne(value: unknown): string {
 export async function findTable(
   sql: Sql,
   lookup: { check(): Promise<void> },
-  { table, create }: { table: string; create: boolean },
+  { table, id, create, onConflict }: {
+    table: string;
+    id: string;
+    create: boolean;
+    onConflict: OnConflict;
+  },
 ): Promise<readonly string[] | undefined> {
   try {
     const { columns } = await describeTable(sql, table);
     await lookup.check();
+    // The other columns are known with the first result.
+    const conflict = conflictOf(id, onConflict === "error" ? "error" : "skip");
+    await postgresWriter(sql, { table, columns: [id], conflict }).check();
     return columns.map(({ name }) => name);
   } catch (error) {
-    if (!(error instanceof PostgresWriteError) || !error.code.startsWith("42")) throw error;
+    if (!isUnfit(error)) throw error;
     if (error.code !== "42P01") throw new ScriptError(error.message);
     if (create) return undefined;
     throw new ScriptError(`${error.message}: use --create-table, or check --table`);

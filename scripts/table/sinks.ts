@@ -1,11 +1,23 @@
 import type { Sql } from "postgres";
 import type { BatchReport, Sink } from "../../batcher.ts";
 import type { Existing } from "../../pipeline.ts";
-import { postgresLookup, postgresWriter, type Row, type RowOutcome } from "../../postgres.ts";
+import {
+  type Conflict,
+  postgresLookup,
+  postgresWriter,
+  type Row,
+  type RowOutcome,
+} from "../../postgres.ts";
 import type { Target } from "./table.ts";
 
 /** What happens to a row whose id is in the table already. */
 export type OnConflict = "skip" | "update" | "error";
+
+/** The same, as the writer takes it. */
+export function conflictOf(id: string, onConflict: OnConflict): Conflict | undefined {
+  if (onConflict === "error") return undefined;
+  return { target: [id], action: onConflict === "skip" ? "ignore" : "update" };
+}
 
 /** Options of {@linkcode tableSinks}. */
 export interface TableSinksOptions {
@@ -45,10 +57,7 @@ export function tableSinks(
   const writer = postgresWriter(sql, {
     table: target.table,
     columns: [target.id, target.hash, ...target.carried],
-    conflict: onConflict === "error" ? undefined : {
-      target: [target.id],
-      action: onConflict === "skip" ? "ignore" : "update",
-    },
+    conflict: conflictOf(target.id, onConflict),
   });
   const lookup = postgresLookup(sql, { table: target.table, key: target.id });
   const retry = { ...lookup.defaults.retry, deadline: retryFor };

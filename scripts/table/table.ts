@@ -1,6 +1,13 @@
 import type { Sql } from "postgres";
-import { describeTable, PostgresWriteError, postgresWriter, type Row } from "../../postgres.ts";
+import {
+  describeTable,
+  postgresLookup,
+  PostgresWriteError,
+  postgresWriter,
+  type Row,
+} from "../../postgres.ts";
 import { ScriptError } from "../cli/run.ts";
+import { conflictOf, type OnConflict } from "./sinks.ts";
 
 /** The table that takes the hashes, and its columns. */
 export interface Target {
@@ -33,6 +40,12 @@ export interface PrepareOptions {
   readonly create: boolean;
   /** Whether the ids are numbers of lines. */
   readonly numbered: boolean;
+  /**
+   * What happens to a row whose id is there.
+   *
+   * @default {"skip"}
+   */
+  readonly onConflict?: OnConflict;
 }
 
 /** As long as every hash of bcrypt, and with the characters that one has. */
@@ -46,12 +59,13 @@ const EXAMPLE = `$2b$12$${"./Az09".repeat(9).slice(0, 53)}`;
 export async function prepareTable(
   sql: Sql,
   target: Target,
-  { create, numbered }: PrepareOptions,
+  { create, numbered, onConflict = "skip" }: PrepareOptions,
 ): Promise<void> {
   const { table, id, hash, carried } = target;
-  if (!await isThere(sql, target, create ? "" : ": use --create-table, or check --table")) {
+  const ifMissing = create ? "" : ": use --create-table, or check --table";
+  if (!await isThere(sql, target, { onConflict, ifMissing })) {
     await createTable(sql, definition(target, numbered ? "bigint" : "text"));
-    await isThere(sql, target, "");
+    await isThere(sql, target, { onConflict, ifMissing: "" });
   }
   const { columns } = await describeTable(sql, table);
   const written = [id, hash, ...carried];
@@ -78,18 +92,24 @@ export async function prepareTable(
 async function isThere(
   sql: Sql,
   { table, id, hash, carried }: Target,
-  ifMissing: string,
+  { onConflict, ifMissing }: { onConflict: OnConflict; ifMissing: string },
 ): Promise<boolean> {
-  const conflict = { target: [id], action: "ignore" } as const;
+  const conflict = conflictOf(id, onConflict);
   try {
     await postgresWriter(sql, { table, columns: [id, hash, ...carried], conflict }).check();
+    await postgresLookup(sql, { table, key: id }).check();
     return true;
   } catch (error) {
-    if (!(error instanceof PostgresWriteError) || !error.code.startsWith("42")) throw error;
+    if (!isUnfit(error)) throw error;
     if (error.code !== "42P01") throw new ScriptError(error.message);
     if (ifMissing === "") return false;
     throw new ScriptError(error.message + ifMissing);
   }
+}
+
+/** Whether an error says that the table is missing, or not as it must be, or that a right is. */
+export function isUnfit(error: unknown): error is PostgresWriteError {
+  return error instanceof PostgresWriteError && /^(42|0A|55000)/.test(error.code);
 }
 
 function definition({ table, id, hash, carried }: Target, idType: string): string {
