@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { resolveAlgorithm } from "./_internal/password/algorithms.ts";
+import { resolveAlgorithm, unpadded } from "./_internal/password/algorithms.ts";
 import {
   type HashEngine,
   PASSWORD_WORK,
@@ -201,7 +201,7 @@ export class HashPool implements AsyncDisposable {
           }`,
         );
       }
-      return { password, hash };
+      return { password, hash: unpadded(hash) };
     }, options);
   }
 

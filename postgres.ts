@@ -12,9 +12,10 @@ import { Plan } from "./_internal/postgres/plan.ts";
 import { type Cells, type RowOutcome, Saver } from "./_internal/postgres/saver.ts";
 import { postgresOptions } from "./_internal/postgres/socket.ts";
 import { readTable, type Table } from "./_internal/postgres/table.ts";
+import { PostgresText } from "./_internal/postgres/text.ts";
 import { describe } from "./_internal/shared/validate.ts";
 
-export { postgresOptions, PostgresWriteError };
+export { postgresOptions, PostgresText, PostgresWriteError };
 export type { RowOutcome };
 export {
   type ColumnDescription,
@@ -28,7 +29,10 @@ export {
   type PostgresLookupOptions,
 } from "./_internal/postgres/lookup.ts";
 
-/** A row: a value for each column. `null` is NULL; a missing column is an error. */
+/**
+ * A row: a value for each column. `null` is NULL; a missing column is an error. A
+ * {@linkcode PostgresText} is read as the column's type reads text.
+ */
 export type Row = Record<string, unknown>;
 
 /**

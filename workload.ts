@@ -7,6 +7,7 @@
 import type { Parameter, ParameterName } from "./_internal/password/algorithm.ts";
 import {
   type AlgorithmName,
+  algorithmOf,
   ALGORITHMS,
   resolveAlgorithm,
   verify,
@@ -14,7 +15,7 @@ import {
 import { BcryptLanes, MAX_LANES } from "./_internal/password/bcrypt_lanes.ts";
 import { letterStream } from "./_internal/password/random.ts";
 import { scryptMemory } from "./_internal/password/scrypt_format.ts";
-import { assertPositiveInteger } from "./_internal/shared/validate.ts";
+import { assertPositiveInteger, describe } from "./_internal/shared/validate.ts";
 
 export type { AlgorithmName, Parameter, ParameterName };
 
@@ -137,6 +138,33 @@ export function checkPassword(
   { algorithm = "bcrypt" }: Pick<HashOptions, "algorithm"> = {},
 ): void {
   resolveAlgorithm("check a password", { algorithm }).algorithm.check(password);
+}
+
+/**
+ * Throws unless a text is a hash that {@linkcode verifyPassword} can compare a password with: of bcrypt
+ * (`$2a$`, `$2b$`, `$2y$`), scrypt (`$scrypt$`) or Argon2 (`$argon2id$`, `$argon2i$`, `$argon2d$`),
+ * complete, and with parameters that can be computed. The error shows nothing of the hash but them.
+ *
+ * @example Usage
+ * ```ts
+ * import { checkHash } from "@burst/batcher/workload";
+ * import { assertThrows } from "@std/assert";
+ *
+ * checkHash("$2b$12$R9h/cIPz0gi.URNNX3kh2OPST9/PgBkqquzi.Ss7KIUgO2t0jWMUW");
+ * assertThrows(() => checkHash("5f4dcc3b5aa765d61d8327deb882cf99"), TypeError);
+ * ```
+ *
+ * @param hash The hash.
+ * @throws {TypeError} If it is none, or not complete.
+ * @throws {RangeError} If one of its parameters is out of range.
+ */
+export function checkHash(hash: string): void {
+  if (typeof hash !== "string") {
+    throw new TypeError(
+      `Cannot use a hash as it must be a string: current value is ${describe(hash)}`,
+    );
+  }
+  algorithmOf(hash, "use a hash");
 }
 
 /**

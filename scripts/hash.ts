@@ -28,6 +28,9 @@ const WORK = {
   skipped: "their ids were there already",
 };
 
+/** With `--hashed`. */
+const COPY = { ...WORK, done: "copied" };
+
 export async function main(signal: AbortSignal, args = Deno.args): Promise<void> {
   const { INPUT, ...flags } = parseFlags(args, FLAGS, ["INPUT"]);
   if (flags.help) return console.log(helpText(USAGE, FLAGS));
@@ -37,7 +40,7 @@ export async function main(signal: AbortSignal, args = Deno.args): Promise<void>
   await using input = await openInput(plan.path);
   await using database = flags["dry-run"] ? undefined : await databaseFromFlags(flags, signal);
   const running = hashAll(input, plan, { flags, database, signal });
-  await reportJob(running, { work: WORK, json, database, signal });
+  await reportJob(running, { work: flags.hashed ? COPY : WORK, json, database, signal });
 }
 
 async function hashAll(
@@ -55,14 +58,15 @@ async function hashAll(
     const numbered = reading.format === "lines";
     await prepareTable(database.sql, target, { create, numbered, onConflict });
   }
-  await using pool = new HashPool({ workers, cost, engine });
+  await using pool = flags.hashed ? undefined : new HashPool({ workers, cost, engine });
   return await runJob({
     input,
-    work: WORK,
+    work: flags.hashed ? COPY : WORK,
     read: (signal, hooks) => eachRow(readUsers(input.chunks(signal), { ...reading, ...hooks })),
     async compute(user, { signal }) {
       try {
-        return makeRow(target, { ...user, hash: await pool.hash(user.password, { signal }) });
+        const hash = await pool?.hash(user.password, { signal }) ?? user.password;
+        return makeRow(target, { ...user, hash });
       } finally {
         user.password = "";
       }

@@ -84,7 +84,9 @@ async function computeAll(
     async compute(item, { signal }) {
       const { row } = item;
       item.row = undefined;
-      const result = makeRow(item.id, await pool.run(row!, { signal }));
+      // What is printed is what the function has returned.
+      const csv = database && reading.format === "csv" ? row : undefined;
+      const result = makeRow(item.id, await pool.run(row!, { signal }), csv);
       if (database === undefined && !json && result !== null && shown++ < SHOWN) {
         console.log(result);
       }

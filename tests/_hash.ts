@@ -53,7 +53,7 @@ export function fileTest(
 /** The numbers of an account in JSON that are not 0, without those that depend on the machine. */
 export function account(stdout: string): Record<string, number> {
   const { version: _, seconds: __, complete: ___, dryRun: ____, ...counts } = JSON.parse(stdout);
-  const { read, hashed: _____, computed: ______, ...ended } = counts;
+  const { read, hashed: _____, computed: ______, copied: _______, ...ended } = counts;
   const sum = Object.values(ended as Record<string, number>).reduce((a, b) => a + b);
   assertEquals(sum, read, "the account does not add up");
   return Object.fromEntries(Object.entries(counts).filter(([, count]) => count !== 0)) as Record<

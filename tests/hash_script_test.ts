@@ -1,10 +1,10 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { gzipSync } from "node:zlib";
-import { verifyPassword } from "../workload.ts";
+import { hashPassword, verifyPassword } from "../workload.ts";
 import { account, hashTest } from "./_hash.ts";
 import { assertSaved, countOf, csv, password, range } from "./_users.ts";
 import { assertHidden, SECRET } from "./fixtures/hash_run.ts";
-import { hash } from "./fixtures/script_here.ts";
+import { hash, runHere } from "./fixtures/script_here.ts";
 
 hashTest("reads CSV and saves ids, hashes and further columns", async ({ sql, file, flags }) => {
   const path = await file(
@@ -175,3 +175,48 @@ hashTest(
     await assertSaved(sql, range(read));
   },
 );
+
+hashTest("lets the columns read the text of CSV, and keeps the values of JSON", async (context) => {
+  const { sql, file, flags } = context;
+  await sql`create table users (id int primary key, hash text, doc jsonb, tags text[], image bytea)`;
+  const csv = await file(
+    "users.csv",
+    'id,password,doc,tags,image\n1,Secret,"{""role"":""admin""}","{x,y}",\\x00ff\n2,Secret,{,{},\n',
+  );
+  const json = await file(
+    "users.ndjson",
+    '{"id":3,"password":"Secret","doc":"{}","tags":["{x}"],"image":null}\n',
+  );
+  const copy = [...flags, "--columns", "doc,tags,image"];
+  const first = await runHere("hash.ts", [csv, ...copy]);
+  assertEquals([first.code, account(first.stdout)], [1, {
+    ...{ read: 2, saved: 1, rejected: 1, hashed: 2 },
+  }]);
+  assertEquals((await runHere("hash.ts", [json, ...copy])).code, 0);
+  assertEquals([...await sql`select doc, tags, image::text from users order by id`], [
+    { doc: { role: "admin" }, tags: ["x", "y"], image: "\\x00ff" },
+    { doc: "{}", tags: ["{x}"], image: null },
+  ]);
+});
+
+hashTest("--hashed saves hashes as they are, once they are checked", async (context) => {
+  const { sql, file, flags } = context;
+  const good = await Promise.all([
+    hashPassword("Secret", { cost: 4 }),
+    hashPassword("Secret", { algorithm: "scrypt", cost: 1 }),
+    hashPassword("Secret", { algorithm: "argon2id", cost: 1, memory: 8 }),
+  ]);
+  const bad = [
+    good[0].replace("$04$", "$03$"),
+    good[0].slice(1),
+    "5f4dcc3b5aa765d61d8327deb882cf99",
+  ];
+  const lines = [...good, ...bad].map((hash, i) => `${i};${hash}\n`);
+  const path = await file("users.csv", `id;password\n${lines.join("")}`);
+  const hashed = await runHere("hash.ts", [path, ...flags, "--create-table", "--hashed"]);
+  assertEquals([hashed.code, account(hashed.stdout)], [1, {
+    ...{ read: 6, saved: 3, rejected: 3, copied: 3 },
+  }]);
+  const rows = await sql`select hash from users order by id`;
+  assertEquals(rows.map(({ hash }) => hash), good);
+});

@@ -2,6 +2,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import fc from "fast-check";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
+import { PostgresText } from "../postgres.ts";
 import { ScriptError } from "../scripts/cli/run.ts";
 import { openInput } from "../scripts/input/input.ts";
 import { type Format, FORMATS } from "../scripts/input/pages.ts";
@@ -93,7 +94,7 @@ Deno.test("readUsers() rejects a quoted line break, and tells how far the row go
     await rowsOf('id,password,address\n1,anna,"a\nb"\n', "csv", {
       columns: { carried: ["address"] },
     }),
-    [{ line: 2, id: "1", password: "anna", carried: ["a\nb"] }],
+    [{ line: 2, id: "1", password: "anna", carried: [new PostgresText("a\nb")] }],
   );
 });
 
@@ -140,7 +141,7 @@ Deno.test("readUsers() rejects words for no value, and a header in the middle", 
   const text = "id,password\n1,NULL\n2,\\N\n3,null\n4,None\nNULL,x\nid,password\n7,nullify\n";
   assertEquals(await endsOf(text, "csv"), [
     ...[2, 3, 4, 5].map((line) =>
-      `${line}: its password is a word for no value: give --literal if it is meant`
+      `${line}: its password is a word for no value: pass --literal if it is meant`
     ),
     "6: its id is a word for no value",
     "7: it repeats the header",

@@ -2,6 +2,7 @@ import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
+import { PostgresText } from "../postgres.ts";
 import { ScriptError, UsageError } from "../scripts/cli/run.ts";
 import { CsvReader, fieldsOf } from "../scripts/input/csv.ts";
 import { formatOf, openInput } from "../scripts/input/input.ts";
@@ -173,9 +174,9 @@ Deno.test("CsvReader does not read the rest of a file into memory for a quote", 
 Deno.test("readPages() reads CSV by the names of its header", async () => {
   const text = '\ufeffmail,password,id\r\na@b.c,pass 1,7\r\n,"pass,""2",8\r\n\r\n"",pass3,9';
   assertEquals(await rowsOf(text, "csv", { carried: ["mail"] }), [
-    row(2, "7", "pass 1", ["a@b.c"]),
+    row(2, "7", "pass 1", [new PostgresText("a@b.c")]),
     row(3, "8", 'pass,"2', [null]),
-    row(5, "9", "pass3", [""]),
+    row(5, "9", "pass3", [new PostgresText("")]),
   ]);
 });
 

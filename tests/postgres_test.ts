@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertInstanceOf } from "@std/assert";
 import type { Sql } from "postgres";
 import { AsyncBatcher } from "../batcher.ts";
-import { PostgresWriteError, postgresWriter } from "../postgres.ts";
+import { PostgresText, PostgresWriteError, postgresWriter } from "../postgres.ts";
 import { connect, databaseTest, save } from "./_database.ts";
 
 databaseTest("postgresWriter() saves rows", async (sql) => {
@@ -226,3 +226,55 @@ databaseTest("postgresWriter() writes through the user's own transforms and type
   });
   assertEquals(outcomes, ["inserted", "inserted"]);
 });
+
+databaseTest("PostgresText is read as the column's type reads text", async (sql) => {
+  await sql`create type colour as enum ('red')`;
+  await sql`create type pair as (a int, b text)`;
+  const columns: Record<string, [type: string, text: string, shown: string]> = {
+    doc: ["jsonb", '{"role":"admin"}', '{"role": "admin"}'],
+    list: ["text[]", "{x,NULL}", "{x,NULL}"],
+    grid: ["int[]", "{{1,2},{3,4}}", "{{1,2},{3,4}}"],
+    image: ["bytea", "\\x00ff", "\\x00ff"],
+    span: ["int4range", "[1,5)", "[1,5)"],
+    couple: ["pair", "(1,foo)", "(1,foo)"],
+    colour: ["colour", "red", "red"],
+    ip: ["inet", "10.0.0.1", "10.0.0.1/32"],
+    done: ["boolean", "yes", "true"],
+    price: ["numeric", "12345678901234567890.10", "12345678901234567890.10"],
+    at: ["timestamp", "2024-01-02 03:04", "2024-01-02 03:04:00"],
+  };
+  const names = Object.keys(columns);
+  const types = names.map((name) => `${name} ${columns[name][0]}`);
+  await sql.unsafe(`create table things (${types})`);
+  const row = Object.fromEntries(
+    names.map((name) => [name, new PostgresText(columns[name][1])]),
+  );
+  const broken = { ...row, doc: new PostgresText("{") };
+  const nul = { ...row, list: new PostgresText("a\0") };
+  const ends = await save(sql, [row, broken, nul], { table: "things", columns: names });
+  assertEquals(ends[0], "inserted");
+  assertEquals(ends.slice(1).map((error) => (error as PostgresWriteError).code), [
+    "22P02",
+    "22021",
+  ]);
+  const [saved] = await sql.unsafe(`select ${names.map((name) => `${name}::text`)} from things`);
+  for (const name of names) assertEquals(saved[name], columns[name][2], name);
+});
+
+databaseTest(
+  "postgresWriter() takes a string for an array or bytes only in their text form",
+  async (sql) => {
+    await sql`create table things (list int[], image bytea)`;
+    const rows = [
+      { list: "{1,2}", image: "\\x00ff" },
+      { list: "[0:1]={1,2}", image: null },
+      { list: "1,2", image: null },
+      { list: null, image: "abc" },
+      { list: null, image: "\\x0" },
+    ];
+    const ends = await save(sql, rows, { table: "things", columns: ["list", "image"] });
+    assertEquals(ends.map((end) => end instanceof PostgresWriteError ? end.code : end), [
+      ...["inserted", "inserted", "42804", "42804", "42804"],
+    ]);
+  },
+);

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertMatch, assertNotEquals, assertRejects } from "@std/assert";
 import fc from "fast-check";
 import { ScriptError } from "../scripts/cli/run.ts";
+import { PostgresText } from "../postgres.ts";
 import { readJob, writeJob } from "../scripts/queue/job.ts";
 import { JobKey, readKey } from "../scripts/queue/key.ts";
 import { allowed } from "./_permissions.ts";
@@ -64,6 +65,8 @@ Deno.test("readJob() reads what writeJob() has written, and takes nothing else",
   const kept = { ...job, carried: { ...job.carried, n: rawJSON("18446744073709551616") } };
   assertEquals(readJob(writeJob(job)), kept);
   assertEquals(writeJob(readJob(writeJob(job))!), writeJob(job));
+  const csv = { ...job, carried: { doc: new PostgresText("{}"), none: null } };
+  assertEquals(readJob(writeJob(csv)), csv);
   for (const text of ["", "null", "7", "[]", "{}", '{"id":7,"password":"x","carried":{}}']) {
     assertEquals(readJob(text), undefined);
   }

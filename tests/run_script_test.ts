@@ -2,6 +2,7 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { typeOf } from "../scripts/run/results.ts";
 import { account, type FileContext, fileTest, linesIn } from "./_hash.ts";
 import { csv, range } from "./_users.ts";
+import { runHere } from "./fixtures/script_here.ts";
 import { HashRun, type Output, until } from "./fixtures/hash_run.ts";
 
 const SCORE = `export default (row) => {
@@ -199,3 +200,23 @@ Deno.test("typeOf() finds the type of a column for its first values", () => {
   ];
   for (const [values, type] of cases) assertEquals(typeOf(values), type, String(values));
 });
+
+runTest(
+  "lets the columns read the text of CSV that the function returns unchanged",
+  async (context) => {
+    const { sql, file, flags } = context;
+    await sql`create table users (id int primary key, doc jsonb, tags text[], said jsonb)`;
+    const work = await file(
+      "copy.mjs",
+      "export default ({ doc, tags }) => ({ doc, tags, said: doc });",
+    );
+    const csv = await file("a.csv", 'id,doc,tags\n1,"{""a"":1}","{x,y}"\n');
+    const json = await file("a.ndjson", '{"id":2,"doc":"{}","tags":["{x}"]}\n');
+    assertEquals((await runHere("run.ts", [work, csv, ...flags])).code, 0);
+    assertEquals((await runHere("run.ts", [work, json, ...flags])).code, 0);
+    assertEquals([...await sql`select * from users order by id`], [
+      { id: 1, doc: { a: 1 }, tags: ["x", "y"], said: '{"a":1}' },
+      { id: 2, doc: "{}", tags: ["{x}"], said: "{}" },
+    ]);
+  },
+);

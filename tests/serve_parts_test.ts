@@ -60,12 +60,17 @@ Deno.test("Service verifies against a hash of the same cost where there is no us
   const pool = {
     hash: () => Promise.resolve("$2b$04$decoy"),
     verify(_: string, hash: string) {
+      if (hash === "$2b$99$") return Promise.reject(new RangeError("It costs too much"));
       if (!hash.startsWith("$2b$04$")) return Promise.reject(new TypeError("It is no hash"));
       verified.push(hash);
       return Promise.resolve(true);
     },
   } as unknown as HashPool;
-  const hashes: Record<string, string> = { "ann@b": "$2b$04$ann", "old@b": "x" };
+  const hashes: Record<string, string> = {
+    "ann@b": "$2b$04$ann",
+    "old@b": "x",
+    "odd@b": "$2b$99$",
+  };
   const users = { hashOf: (email: string) => Promise.resolve(hashes[email]) } as unknown as Users;
   const concurrencyLimit = new ConcurrencyLimit(1);
   const service = await Service.create({
@@ -77,12 +82,12 @@ Deno.test("Service verifies against a hash of the same cost where there is no us
     log() {},
   });
   const statuses = [];
-  for (const email of ["ann@b", "nobody@b", "old@b", "\0"]) {
+  for (const email of ["ann@b", "nobody@b", "old@b", "odd@b", "\0"]) {
     const { status } = await service.answer(ask("/sessions", { email, password: "p" }));
     statuses.push(status);
   }
-  assertEquals(statuses, [204, 401, 401, 401]);
-  assertEquals(verified, ["$2b$04$ann", "$2b$04$decoy", "$2b$04$decoy", "$2b$04$decoy"]);
+  assertEquals(statuses, [204, 401, 401, 401, 401]);
+  assertEquals(verified, ["$2b$04$ann", ...Array(4).fill("$2b$04$decoy")]);
 });
 
 Deno.test("Service has one question on its way to the database, however many ask", async () => {

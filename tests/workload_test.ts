@@ -11,6 +11,7 @@ import * as fc from "fast-check";
 import { scryptSync } from "node:crypto";
 import {
   calibrate,
+  checkHash,
   checkPassword,
   hashPassword,
   hashPasswordsSync,
@@ -116,7 +117,7 @@ Deno.test("verifyPassword() reads hashes that other programs made", async () => 
 });
 
 Deno.test("verifyPassword() refuses what is no hash, and does not show it", async () => {
-  for (const hash of ["", "secret", "$1$abc", "$2b$04$short", "$scrypt$ln=99999,r=8,p=1$a$b"]) {
+  for (const hash of ["", "secret", "$1$abc", "2b$04$short", "{SSHA}abc"]) {
     const error = await assertRejects(() => verifyPassword("a", hash), TypeError);
     assertEquals(
       error.message,
@@ -274,4 +275,35 @@ Deno.test("calibrate() measures this machine", async () => {
   for (const target of [0, -1, NaN, Infinity]) {
     await assertRejects(() => calibrate(target), RangeError);
   }
+});
+
+Deno.test("checkHash() takes what verifyPassword() can verify, and tells what is wrong with others", async () => {
+  const tail = "R9h/cIPz0gi.URNNX3kh2OPST9/PgBkqquzi.Ss7KIUgO2t0jWMUW";
+  const scrypt = (ln: number, rest = "") => `$scrypt$ln=${ln},r=8,p=1$c2FsdA$a2V5a2V5${rest}`;
+  const argon = (type: string, m: number) =>
+    `$argon2${type}$v=19$m=${m},t=2,p=1$c2FsdHNhbHQ$a2V5a2V5`;
+  for (const hash of [`$2y$12$${tail}`, scrypt(14), argon("id", 64), argon("i", 64)]) {
+    checkHash(hash);
+  }
+  const bad: [hash: string, sentence: string][] = [
+    [`$2b$03$${tail}`, "its hash has the bcrypt cost 03, which must be from 04 to 31"],
+    [`$2b$99$${tail}`, "its hash has the bcrypt cost 99, which must be from 04 to 31"],
+    [`$2x$12$${tail}`, "its bcrypt hash is not $2a$, $2b$ or $2y$, a cost"],
+    [`$2b$12$${tail.slice(1)}`, "and 53 characters"],
+    [scrypt(14, "!"), "its scrypt hash is not in the form"],
+    [scrypt(60), "its hash asks for too much time or memory, or for none"],
+    [argon("id", 7), "its hash asks for too much time or memory, or for none"],
+    [argon("x", 64), "its Argon2 hash is not in the form"],
+    ["5f4dcc3b5aa765d61d8327deb882cf99", "the hash is not one of bcrypt, scrypt or argon2id"],
+  ];
+  for (const [hash, sentence] of bad) {
+    assertThrows(() => checkHash(hash), Error, sentence);
+    await assertRejects(() => verifyPassword("a", hash), Error, sentence);
+  }
+});
+
+Deno.test("verifyPassword() overlooks the blanks with which char(n) pads a hash", async () => {
+  const hash = await hashPassword("a", { cost: 4 });
+  assert(await verifyPassword("a", hash.padEnd(100)));
+  await assertRejects(() => verifyPassword("a", `${hash}\n`), TypeError);
 });

@@ -30,7 +30,14 @@ export interface PasswordAlgorithm {
   hash(password: string, parameters: Required<Parameters>): Promise<string>;
   /** The same while the thread is blocked, where that can be done. */
   hashSync?(password: string, parameters: Required<Parameters>): string;
-  /** Whether a text has the form of its hashes. */
-  isHash(hash: string): boolean;
+  /** How its hashes begin. */
+  readonly prefix: RegExp;
+  /**
+   * Throws unless a hash that begins so is complete, and asks for what can be computed.
+   *
+   * @param intent What needs the hash.
+   */
+  checkHash(hash: string, intent: string): void;
+  /** Compares a password with a hash, both of which have been checked. */
   verify(password: string, hash: string): Promise<boolean>;
 }

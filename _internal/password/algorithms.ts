@@ -56,12 +56,30 @@ export function resolveAlgorithm(
   return { algorithm, parameters: parameters as Required<Parameters> };
 }
 
-/** Tells whether a hash, of any algorithm, is that of this password. */
-export async function verify(password: string, hash: string): Promise<boolean> {
-  const algorithm = Object.values(ALGORITHMS).find((algorithm) => algorithm.isHash(hash));
+/**
+ * Finds the algorithm of a hash that can be verified.
+ *
+ * @throws {TypeError} If it is none.
+ * @throws {RangeError} If one of its parameters is out of range.
+ */
+export function algorithmOf(hash: string, intent: string): PasswordAlgorithm {
+  const algorithm = Object.values(ALGORITHMS).find(({ prefix }) => prefix.test(hash));
   if (algorithm === undefined) {
-    throw new TypeError(`Cannot verify a password as the hash is not one of ${listed("")}`);
+    throw new TypeError(`Cannot ${intent} as the hash is not one of ${listed("")}`);
   }
+  algorithm.checkHash(hash, intent);
+  return algorithm;
+}
+
+/** Without the blanks with which a column of type char(n) pads a hash. */
+export function unpadded(hash: string): string {
+  return hash.replace(/ +$/, "");
+}
+
+/** Tells whether a hash, of any algorithm, is that of this password. */
+export async function verify(password: string, padded: string): Promise<boolean> {
+  const hash = unpadded(padded);
+  const algorithm = algorithmOf(hash, "verify a password");
   try {
     algorithm.check(password);
   } catch {

@@ -5,8 +5,9 @@ import { checkPassword } from "./password.ts";
 const MAX_MEMORY = 2 ** 21;
 const MAX_COST = 2 ** 16;
 
+/** Argon2i and Argon2d are verified as well. The salt has at least 8 bytes, and the hash 4. */
 const HASH =
-  /^\$argon2id\$v=19\$m=(\d{1,7}),t=(\d{1,5}),p=(\d{1,3})\$[A-Za-z0-9+/]+\$[A-Za-z0-9+/]+$/;
+  /^\$argon2(?:id|i|d)\$v=19\$m=(\d{1,10}),t=(\d{1,10}),p=(\d{1,8})\$[A-Za-z0-9+/]{11,}\$[A-Za-z0-9+/]{6,}$/;
 
 /**
  * Argon2id (RFC 9106): its cost is time and memory. It is computed by npm:hash-wasm, which needs no
@@ -53,12 +54,23 @@ export const argon2id: PasswordAlgorithm = {
       outputType: "encoded",
     });
   },
-  isHash: (hash) => HASH.test(hash),
-  async verify(password, hash) {
-    const [memory, cost] = HASH.exec(hash)!.slice(1).map(Number);
-    if (memory > MAX_MEMORY || cost > MAX_COST) {
-      throw new RangeError("Cannot verify a password as its hash asks for too much time or memory");
+  prefix: /^\$argon2/,
+  checkHash(hash, intent) {
+    const match = HASH.exec(hash);
+    if (match === null) {
+      throw new TypeError(
+        `Cannot ${intent} as its Argon2 hash is not in the form $argon2id$v=19$m=19456,t=2,p=1$salt$hash`,
+      );
     }
+    const [memory, cost, lanes] = match.slice(1).map(Number);
+    const isPossible = memory <= MAX_MEMORY && cost >= 1 && cost <= MAX_COST && lanes >= 1 &&
+      lanes <= 255 && memory >= 8 * lanes;
+    if (isPossible) return;
+    throw new RangeError(
+      `Cannot ${intent} as its hash asks for too much time or memory, or for none`,
+    );
+  },
+  async verify(password, hash) {
     const { argon2Verify } = await load();
     return await argon2Verify({ password, hash });
   },

@@ -14,6 +14,12 @@ const scryptAsync = promisify(scryptCallback) as (
 
 const KEY_BYTES = 32;
 
+/** With fewer bytes of a stored hash, too many passwords would do. */
+const MIN_KEY_BYTES = 4;
+
+/** Bytes that a stored hash may ask for. */
+const MAX_MEMORY = 2 ** 31;
+
 /** scrypt: its cost is time and memory. `node:crypto` computes it outside of the thread. */
 export const scrypt: PasswordAlgorithm = {
   name: "scrypt",
@@ -51,7 +57,27 @@ export const scrypt: PasswordAlgorithm = {
     const key = scryptSync(password, salt, KEY_BYTES, limited({ N, r, p }));
     return formatScrypt({ N, r, p, salt, key });
   },
-  isHash: (hash) => parseScrypt(hash) !== undefined,
+  prefix: /^\$scrypt\$/,
+  checkHash(hash, intent) {
+    const parsed = parseScrypt(hash);
+    if (parsed === undefined) {
+      throw new TypeError(
+        `Cannot ${intent} as its scrypt hash is not in the form $scrypt$ln=14,r=8,p=1$salt$key`,
+      );
+    }
+    const { N, r, p, key } = parsed;
+    if (key.length < MIN_KEY_BYTES) {
+      throw new TypeError(
+        `Cannot ${intent} as its scrypt hash is shorter than ${MIN_KEY_BYTES} bytes`,
+      );
+    }
+    const isPossible = N >= 2 && N <= 2 ** 30 && r >= 1 && p >= 1 && r * p < 2 ** 30 &&
+      scryptMemory(parsed) <= MAX_MEMORY;
+    if (isPossible) return;
+    throw new RangeError(
+      `Cannot ${intent} as its hash asks for too much time or memory, or for none`,
+    );
+  },
   async verify(password, hash) {
     const { salt, key, ...parameters } = parseScrypt(hash)!;
     return timingSafeEqual(

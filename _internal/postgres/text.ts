@@ -1,3 +1,4 @@
+import { describe } from "../shared/validate.ts";
 import { badValue, type Purpose } from "./errors.ts";
 
 /** The type of a column, as far as it matters for writing a value. */
@@ -12,6 +13,41 @@ export interface ValueType {
 
 /** Writes a value as PostgreSQL reads it, or throws a sentence that continues "as column 'x' …". */
 export type Encode = (value: unknown) => string | null;
+
+/**
+ * A text that the type of its column reads as it is: `{"role":"admin"}` becomes an object in a column
+ * of type jsonb, `{x,y}` an array, `\\x00ff` bytes, `yes` a boolean. So is what CSV files and `COPY`
+ * have. A plain string would be a JSON text in jsonb, and is refused where it cannot be meant.
+ *
+ * @example Usage
+ * ```ts
+ * import { PostgresText } from "@burst/batcher/postgres";
+ *
+ * const row = { id: 1, roles: new PostgresText('["admin"]') };
+ * console.log(row.roles.text); // ["admin"]
+ * ```
+ */
+export class PostgresText {
+  /** The text. */
+  readonly text: string;
+
+  /**
+   * Constructs a value from its text.
+   *
+   * @param text The text.
+   * @throws {TypeError} If it is not a string.
+   */
+  constructor(text: string) {
+    if (typeof text !== "string") {
+      throw new TypeError(
+        `Cannot create a text for PostgreSQL as it must be a string: current value is ${
+          describe(text)
+        }`,
+      );
+    }
+    this.text = text;
+  }
+}
 
 /** A value that cannot be written; `code` is what the server would have said. */
 class Unwritable extends Error {
@@ -60,7 +96,7 @@ function encoder(type: ValueType): Encode {
   return (value) => {
     if (value === null) return null;
     if (value === undefined) throw new Unwritable(WRONG_TYPE, "is undefined: null stands for NULL");
-    const text = write(value);
+    const text = value instanceof PostgresText ? value.text : write(value);
     if (text === undefined) {
       throw new Unwritable(WRONG_TYPE, `of type ${type.name} cannot take ${kind(value)}`);
     }
@@ -97,6 +133,8 @@ function ifString(value: unknown): string | undefined {
 }
 
 function bytes(value: unknown): string | undefined {
+  // As PostgreSQL prints them. What else a string may stand for would be a guess.
+  if (typeof value === "string") return /^\\x(?:[\da-f]{2})*$/i.test(value) ? value : undefined;
   if (value instanceof ArrayBuffer) return `\\x${hex(new Uint8Array(value))}`;
   if (!ArrayBuffer.isView(value)) return undefined;
   return `\\x${hex(new Uint8Array(value.buffer, value.byteOffset, value.byteLength))}`;
@@ -132,6 +170,10 @@ function arrayWriter(
   // An array within a json[] is a JSON document; elsewhere it is a further dimension.
   const nests = oid !== 114 && oid !== 3802;
   return function write(value): string | undefined {
+    // As PostgreSQL prints it, perhaps with its bounds before it.
+    if (typeof value === "string") {
+      return /^(?:\[[\d:[\]-]+\]=)?\{.*\}$/s.test(value) ? value : undefined;
+    }
     if (!Array.isArray(value)) return undefined;
     const parts = value.map((element) => {
       if (nests && Array.isArray(element)) return write(element)!;

@@ -10,7 +10,7 @@ import {
   WORKERS,
 } from "../cli/shared_flags.ts";
 import { INPUT_FLAGS, type InputPlan, planInput } from "../input/flags.ts";
-import type { OnConflict } from "../table/sinks.ts";
+import type { OnConflict } from "../table/conflict.ts";
 import type { Target } from "../table/table.ts";
 
 const ON_CONFLICT: readonly OnConflict[] = ["skip", "update", "error"];
@@ -20,6 +20,7 @@ export const FLAGS = {
   "database-url": text("URL", "PostgreSQL to save to, also DATABASE_URL"),
   "data-dir": DATA_DIR,
   table: text("TABLE", "table to save to", "users"),
+  hashed: toggle("the password column has bcrypt, scrypt or Argon2 hashes: save them as they are"),
   "hash-column": text("COL", "column of the table for the hash", "hash"),
   "create-table": CREATE_TABLE,
   "on-conflict": choice("what to do with a row whose id is in the table", ON_CONFLICT, "skip"),

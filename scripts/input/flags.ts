@@ -52,6 +52,8 @@ export interface InputPlan {
   readonly delimiter: string | undefined;
   readonly columns: InputColumns;
   readonly literal: boolean;
+  /** Whether there are hashes in the place of passwords, where a script can take them. */
+  readonly hashed?: boolean;
   /** The names under which the id and the further columns are saved. */
   readonly saved: { readonly id: string; readonly carried: readonly string[] };
 }
@@ -63,12 +65,12 @@ export interface InputPlan {
  */
 export function planInput(
   path: string | undefined,
-  flags: FlagValues<typeof INPUT_FLAGS>,
+  flags: FlagValues<typeof INPUT_FLAGS> & { readonly hashed?: boolean },
 ): InputPlan {
   const refuse = (why: string) => new UsageError(`Cannot run this ${why}`);
   if (!path) throw refuse("without an INPUT: see --help");
   const format = flags.format ?? formatOf(path);
-  const { password, literal, delimiter } = flags;
+  const { password, literal, hashed, delimiter } = flags;
   const id = parseColumn(flags.id);
   const columns = flags.columns.map(parseColumn);
   if (format === "lines" && columns.length > 0) {
@@ -80,6 +82,9 @@ export function planInput(
   if (columns.some(({ from }) => from === password)) {
     throw refuse("as --columns names the password, which would be saved in plain text");
   }
+  if (literal && hashed) {
+    throw refuse("with both --literal and --hashed: either passwords are meant, or hashes");
+  }
   checkColumns({ id: id.from, password });
   const carried = columns.map(({ name }) => name);
   return {
@@ -88,6 +93,7 @@ export function planInput(
     delimiter: delimiter ?? delimiterOf(path),
     columns: { id: id.from, password, carried: columns.map(({ from }) => from) },
     literal,
+    ...hashed !== undefined && { hashed },
     saved: { id: id.name, carried },
   };
 }

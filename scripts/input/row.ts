@@ -1,4 +1,5 @@
-import { checkPassword } from "../../workload.ts";
+import { PostgresText } from "../../postgres.ts";
+import { checkHash, checkPassword } from "../../workload.ts";
 import { digitsOf } from "./exact_json.ts";
 import { isNullMarker } from "./suspicion.ts";
 import type { SourceRow } from "./source.ts";
@@ -8,7 +9,7 @@ export interface InputRow {
   /** Line of the file on which it begins, counted from 1. */
   readonly line: number;
   readonly id: string | number | bigint;
-  /** Emptied as soon as it is hashed. */
+  /** Or the hash, where the input has those. Emptied as soon as it is hashed. */
   password: string;
   /** Values of the further columns, in the order in which they were asked for. */
   readonly carried: readonly unknown[];
@@ -46,26 +47,40 @@ export interface RowOptions {
   readonly columns: InputColumns;
   /** Whether a row is a plain line: its text is the password, and its number the id. */
   readonly lines: boolean;
+  /** Whether values are CSV: text that the columns of a table read. */
+  readonly csv: boolean;
   /** Whether a password is taken as it is written, also where it looks like none. */
   readonly literal: boolean;
+  /** Whether there are hashes in the place of passwords. */
+  readonly hashed?: boolean;
 }
 
 /** Makes rows of what the input says, and refuses what cannot be meant. */
 export function rowMaker(
-  { columns, lines, literal }: RowOptions,
+  { columns, lines, csv, literal, hashed = false }: RowOptions,
 ): (row: SourceRow) => InputRow | BrokenRow {
   return ({ line, lastLine, value }) => {
     const get = (name: string) => Object.hasOwn(value, name) ? value[name] : undefined;
     const id = lines ? line : get(columns.id);
     const password = get(lines ? "text" : columns.password);
     const end = lastLine === line ? undefined : lastLine;
-    const reason = whyNoId(id, end) ?? whyNoPassword(password, { literal, lastLine: end });
+    const reason = whyNoId(id, end) ?? whyNoPassword(password, { literal, hashed, lastLine: end });
     if (reason !== undefined) return { line, reason };
     const carried = columns.carried.map(get);
     const missing = carried.indexOf(undefined);
     if (missing !== -1) return { line, reason: `it has no column '${columns.carried[missing]}'` };
-    return { line, id: idOf(id)!, password: password as string, carried };
+    return {
+      line,
+      id: idOf(id)!,
+      password: password as string,
+      carried: csv ? carried.map(asText) : carried,
+    };
   };
+}
+
+/** What a field of CSV means is up to the column that takes it. */
+export function asText(value: unknown): unknown {
+  return typeof value === "string" ? new PostgresText(value) : value;
 }
 
 /** A number that JavaScript cannot hold as it is written stays text. */
@@ -85,19 +100,24 @@ function whyNoId(value: unknown, lastLine?: number): string | undefined {
 
 function whyNoPassword(
   password: unknown,
-  { literal, lastLine }: { literal: boolean; lastLine: number | undefined },
+  { literal, hashed, lastLine }: {
+    literal: boolean;
+    hashed: boolean;
+    lastLine: number | undefined;
+  },
 ): string | undefined {
-  if (password === undefined || password === null || password === "") return "it has no password";
-  if (typeof password !== "string") return "its password is not a string";
-  const control = whyUntypable("password", password, lastLine);
+  const what = hashed ? "hash" : "password";
+  if (password === undefined || password === null || password === "") return `it has no ${what}`;
+  if (typeof password !== "string") return `its ${what} is not a string`;
+  const control = whyUntypable(what, password, lastLine);
   if (control !== undefined) return control;
   try {
-    checkPassword(password);
+    (hashed ? checkHash : checkPassword)(password);
   } catch (error) {
     return (error as Error).message;
   }
   return isNullMarker(password) && !literal
-    ? "its password is a word for no value: give --literal if it is meant"
+    ? "its password is a word for no value: pass --literal if it is meant"
     : undefined;
 }
 

@@ -8,6 +8,10 @@ export interface UsersOptions extends Omit<PagesOptions<InputRow>, "wanted" | "m
   readonly columns: InputColumns;
   /** Whether a password is taken as it is written, also where it looks like none. */
   readonly literal: boolean;
+  /**
+   * Whether there are hashes in the place of passwords; `undefined` where the script cannot take them.
+   */
+  readonly hashed?: boolean | undefined;
 }
 
 /**
@@ -19,16 +23,23 @@ export async function* readUsers(
   chunks: AsyncIterable<Uint8Array>,
   options: UsersOptions,
 ): AsyncGenerator<Page> {
-  const { columns, literal, format } = options;
+  const { columns, literal, hashed, format } = options;
   const wanted = [
     { name: columns.id, flag: "id" },
     { name: columns.password, flag: "password" },
     ...columns.carried.map((name) => ({ name, flag: "columns" })),
   ];
-  const makeRow = rowMaker({ columns, lines: format === "lines", literal });
+  const makeRow = rowMaker({
+    columns,
+    lines: format === "lines",
+    csv: format === "csv",
+    literal,
+    ...hashed && { hashed },
+  });
+  const hint = hashed === undefined ? "" : ", or --hashed to save them as they are";
   let first = true;
   for await (const page of readPages(chunks, { ...options, wanted, makeRow })) {
-    yield literal ? page : page.map(refuseHash);
+    yield literal || hashed ? page : page.map(refuseHash);
     first &&= page.length === 0;
   }
 
@@ -39,13 +50,13 @@ export async function* readUsers(
     // One hexadecimal number may be a password. A file of them is a file of hashes.
     if (first && page.every((other) => "reason" in other || looksHashed(other.password))) {
       throw new ScriptError(
-        `Cannot hash the passwords as they look like hashes already, line ${row.line} like ${likeness.what}: pass --literal if they are passwords`,
+        `Cannot hash the passwords as they look like hashes already, line ${row.line} like ${likeness.what}: pass --literal if they are passwords${hint}`,
       );
     }
     if (!likeness.certain) return row;
     return {
       line: row.line,
-      reason: `its password looks like ${likeness.what}: pass --literal if it is a password`,
+      reason: `its password looks like ${likeness.what}: pass --literal if it is a password${hint}`,
     };
   }
 }

@@ -7,7 +7,7 @@ import type { Database } from "../database/connect.ts";
 import type { Input } from "../input/input.ts";
 import { openRejects, tellRejects } from "../input/rejects.ts";
 import { type BrokenRow, usable } from "../input/row.ts";
-import type { OnConflict } from "../table/sinks.ts";
+import type { OnConflict } from "../table/conflict.ts";
 import { JobProgress } from "./progress.ts";
 import { type JobResult, jsonReport, textReport, type Work } from "./report.ts";
 

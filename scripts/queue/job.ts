@@ -1,4 +1,6 @@
+import { PostgresText } from "../../postgres.ts";
 import { parseExactJson } from "../input/exact_json.ts";
+import { asText } from "../input/row.ts";
 
 /** What a worker needs to know of a row. */
 export interface Job {
@@ -8,26 +10,30 @@ export interface Job {
   readonly carried: Readonly<Record<string, unknown>>;
 }
 
-/** Writes a job as JSON. Whole numbers of any size stay what they are. */
+/** Writes a job as JSON. Whole numbers of any size stay what they are, and so does text of CSV. */
 export function writeJob({ id, password, carried }: Job): string {
-  return JSON.stringify(
-    { id, password, carried },
-    (_key, value) => typeof value === "bigint" ? rawJson(String(value)) : value,
-  );
+  const csv = Object.values(carried).some((value) => value instanceof PostgresText);
+  return JSON.stringify({ id, password, carried, ...csv && { csv } }, (_key, value) => {
+    if (value instanceof PostgresText) return value.text;
+    return typeof value === "bigint" ? rawJson(String(value)) : value;
+  });
 }
 
 /** Reads a job; `undefined` if it is none. */
 export function readJob(text: string): Job | undefined {
-  let value: Partial<Job>;
+  let value: Partial<Job> & { csv?: unknown };
   try {
     value = parseExactJson(text) ?? {};
   } catch {
     return undefined;
   }
-  const { id, password, carried } = value;
+  const { id, password, carried, csv } = value;
   const isJob = typeof id === "string" && typeof password === "string" &&
     typeof carried === "object" && carried !== null;
-  return isJob ? { id, password, carried } : undefined;
+  if (!isJob) return undefined;
+  if (csv !== true) return { id, password, carried };
+  const values = Object.entries(carried).map(([name, value]) => [name, asText(value)]);
+  return { id, password, carried: Object.fromEntries(values) };
 }
 
 /** Not in TypeScript's library yet. */

@@ -6,7 +6,7 @@ import { CREATE_TABLE, DATA_DIR, HELP, REJECTS, requireDatabase } from "../cli/s
 import { INPUT_FLAGS } from "../input/flags.ts";
 import { delimiterOf, formatOf } from "../input/input.ts";
 import type { Format } from "../input/pages.ts";
-import type { OnConflict } from "../table/sinks.ts";
+import type { OnConflict } from "../table/conflict.ts";
 
 const ON_CONFLICT: readonly OnConflict[] = ["skip", "update", "error"];
 

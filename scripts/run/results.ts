@@ -1,8 +1,15 @@
 import type { Sql } from "postgres";
 import type { AsyncBatcherOptions, Sink } from "../../batcher.ts";
-import { describeTable, postgresWriter, type Row, type RowOutcome } from "../../postgres.ts";
+import {
+  describeTable,
+  PostgresText,
+  postgresWriter,
+  type Row,
+  type RowOutcome,
+} from "../../postgres.ts";
 import { ScriptError } from "../cli/run.ts";
-import { conflictOf, type OnConflict } from "../table/sinks.ts";
+import { asText } from "../input/row.ts";
+import { conflictOf, type OnConflict } from "../table/conflict.ts";
 import { createTable, isUnfit, quote, quoteTable } from "../table/table.ts";
 
 /**
@@ -11,14 +18,15 @@ import { createTable, isUnfit, quote, quoteTable } from "../table/table.ts";
  *
  * @param id The column of the id, which no result may have.
  * @param known The columns of the table, if it is there.
- * @returns What makes a row, or throws why there is none.
+ * @returns What makes a row, or throws why there is none. A field of a row of CSV that the function
+ *   has returned as it is means what the column makes of its text.
  */
 export function rowMaker(
   id: string,
   known: readonly string[] | undefined,
-): (id: unknown, result: unknown) => Row | null {
+): (id: unknown, result: unknown, csv?: Readonly<Record<string, unknown>>) => Row | null {
   let columns: readonly string[] | undefined;
-  return (value, result) => {
+  return (value, result, csv = {}) => {
     if (result === null) return null;
     if (typeof result !== "object" || Array.isArray(result)) {
       throw new Error(`its result must be an object or null, not ${kindOf(result)}`);
@@ -43,7 +51,10 @@ export function rowMaker(
     }
     const empty = names.find((name) => (result as Row)[name] === undefined);
     if (empty !== undefined) throw new Error(`its result is undefined in column '${empty}'`);
-    return { [id]: value, ...result };
+    const entries = Object.entries(result).map(([name, one]) =>
+      [name, Object.hasOwn(csv, name) && csv[name] === one ? asText(one) : one] as const
+    );
+    return { [id]: value, ...Object.fromEntries(entries) };
   };
 }
 
@@ -136,6 +147,7 @@ function typeOfOne(value: unknown): string {
     case "string":
       return "text";
   }
+  if (value instanceof PostgresText) return "text";
   if (value instanceof Date) return "timestamptz";
   if (value instanceof Uint8Array) return "bytea";
   const isFlat = Array.isArray(value) && value.length > 0 &&

@@ -134,8 +134,8 @@ export class Service {
       try {
         return await pool.verify(password, hash, { signal });
       } catch (error) {
-        // The table has something else in the place of a hash.
-        if (!(error instanceof TypeError)) throw error;
+        // The table has something else in the place of a hash, or one that cannot be computed.
+        if (!(error instanceof TypeError || error instanceof RangeError)) throw error;
       }
     }
     await pool.verify(password, this.#decoy, { signal });

@@ -1,23 +1,9 @@
 import type { Sql } from "postgres";
 import type { BatchReport, Sink } from "../../batcher.ts";
 import type { Existing } from "../../pipeline.ts";
-import {
-  type Conflict,
-  postgresLookup,
-  postgresWriter,
-  type Row,
-  type RowOutcome,
-} from "../../postgres.ts";
+import { postgresLookup, postgresWriter, type Row, type RowOutcome } from "../../postgres.ts";
+import { conflictOf, type OnConflict } from "./conflict.ts";
 import type { Target } from "./table.ts";
-
-/** What happens to a row whose id is in the table already. */
-export type OnConflict = "skip" | "update" | "error";
-
-/** The same, as the writer takes it. */
-export function conflictOf(id: string, onConflict: OnConflict): Conflict | undefined {
-  if (onConflict === "error") return undefined;
-  return { target: [id], action: onConflict === "skip" ? "ignore" : "update" };
-}
 
 /** Options of {@linkcode tableSinks}. */
 export interface TableSinksOptions {

@@ -7,7 +7,7 @@ import {
   type Row,
 } from "../../postgres.ts";
 import { ScriptError } from "../cli/run.ts";
-import { conflictOf, type OnConflict } from "./sinks.ts";
+import { conflictOf, type OnConflict } from "./conflict.ts";
 
 /** The table that takes the hashes, and its columns. */
 export interface Target {
