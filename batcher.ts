@@ -141,7 +141,7 @@ export class AsyncBatcher<T, R = void> implements AsyncDisposable {
         this.#changed();
       },
     });
-    if (signal?.aborted) this.abort(signal.reason);
+    if (assertSignal("create a batcher", signal)?.aborted) this.abort(signal!.reason);
     else signal?.addEventListener("abort", this.#onAbort);
   }
 

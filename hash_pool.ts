@@ -10,7 +10,12 @@ import {
   type PasswordResult,
   type PasswordTask,
 } from "./_internal/password/password_work.ts";
-import { assertFunction, assertPositiveInteger, describe } from "./_internal/shared/validate.ts";
+import {
+  assertFunction,
+  assertPositiveInteger,
+  assertSignal,
+  describe,
+} from "./_internal/shared/validate.ts";
 import {
   type Computed,
   type MapOptions,
@@ -275,7 +280,7 @@ export class HashPool implements AsyncDisposable {
 
   #run<R extends string | boolean>(task: () => PasswordTask, options?: RunOptions): Promise<R> {
     return new Promise((resolve, reject) => {
-      options?.signal?.throwIfAborted();
+      assertSignal("use a pool", options?.signal)?.throwIfAborted();
       this.#pool.run(task(), options).then(
         (result) => resolve(this.#unwrap(result) as R),
         (error) => reject(ofPassword(error)),

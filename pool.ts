@@ -19,7 +19,11 @@ import {
   type WorkPoolOptions,
 } from "./_internal/pool/options.ts";
 import { Task } from "./_internal/pool/task.ts";
-import { assertFunction, assertPositiveInteger } from "./_internal/shared/validate.ts";
+import {
+  assertFunction,
+  assertPositiveInteger,
+  assertSignal,
+} from "./_internal/shared/validate.ts";
 
 export { PoolClosedError, WorkError, WorkerStartError };
 export type { Computed, DataOf, MapOptions, Result, RunOptions, WorkFailure, WorkPoolOptions };
@@ -155,7 +159,7 @@ export class WorkPool<M extends object = object, E extends PropertyKey = "defaul
    */
   run(task: TaskOf<M, E>, options?: RunOptions): Promise<ResultOf<M, E>> {
     return new Promise((resolve, reject) => {
-      options?.signal?.throwIfAborted();
+      assertSignal("use a pool", options?.signal)?.throwIfAborted();
       const ending = { resolve: resolve as (result: unknown) => void, reject };
       this.#crew.add(new Task(task, task, ending, options?.transfer), options?.signal);
     });

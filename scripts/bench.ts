@@ -20,13 +20,14 @@ import { measure, type Position } from "./bench/runner.ts";
 import { formatAdvice, formatReport } from "./bench/table.ts";
 import { helpText, parseFlags } from "./cli/flags.ts";
 import { Progress } from "./cli/progress.ts";
+import { print } from "./cli/print.ts";
 import { runScript, ScriptError } from "./cli/run.ts";
 import { standardOutput } from "./cli/screen.ts";
 import { openDatabase } from "./database/connect.ts";
 
 export async function main(signal: AbortSignal, args = Deno.args): Promise<void> {
   const flags = parseFlags(args, FLAGS);
-  if (flags.help) return console.log(helpText(USAGE, FLAGS));
+  if (flags.help) return print(helpText(USAGE, FLAGS));
   const earlier = flags.compare === undefined ? undefined : await readEarlier(flags.compare);
   const plan = await makePlan(flags);
   using progress = new Progress();
@@ -53,11 +54,12 @@ export async function main(signal: AbortSignal, args = Deno.args): Promise<void>
   const report = makeReport({ run, environment }, measured, plan);
   const comparison = earlier && compare(report, earlier, flags.compare!);
   progress[Symbol.dispose]();
-  if (flags.json) console.log(JSON.stringify({ ...report, comparison }, null, 2));
+  if (flags.json) print(JSON.stringify({ ...report, comparison }, null, 2));
   else {
-    console.log(formatReport(report, { ...plan, screen: standardOutput() }));
-    if (comparison !== undefined) console.log(`\n${formatComparison(comparison)}`);
-    console.log(formatAdvice(report, standardOutput()));
+    print(formatReport(report, { ...plan, screen: standardOutput() }));
+    if (comparison !== undefined) print(`
+${formatComparison(comparison)}`);
+    print(formatAdvice(report, standardOutput()));
   }
   if (flags.report === undefined && flags.svg === undefined) return;
   const figures = await drawFigures(report, measured.measurements, { signal });

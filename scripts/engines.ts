@@ -12,6 +12,7 @@
 import { alignColumns, alignTerms } from "./cli/columns.ts";
 import { helpText, integer, list, oneOf, parseFlags, parseInteger, toggle } from "./cli/flags.ts";
 import { Progress } from "./cli/progress.ts";
+import { print } from "./cli/print.ts";
 import { missingPermission, runScript, ScriptError } from "./cli/run.ts";
 import { NO_TERMINAL } from "./cli/screen.ts";
 import { HELP } from "./cli/shared_flags.ts";
@@ -65,13 +66,13 @@ interface Measurement {
 
 export async function main(signal: AbortSignal, args = Deno.args): Promise<void> {
   const flags = parseFlags(args, FLAGS);
-  if (flags.help) return console.log(helpText(USAGE, FLAGS));
+  if (flags.help) return print(helpText(USAGE, FLAGS));
   using progress = new Progress();
   const loaded = await loadAll(flags.engines ?? ENGINES, flags.workers);
   try {
     const measurements = await measure([...loaded.keys()], loaded, { ...flags, signal, progress });
     progress[Symbol.dispose]();
-    console.log(flags.json ? JSON.stringify(measurements, null, 2) : format(measurements));
+    print(flags.json ? JSON.stringify(measurements, null, 2) : format(measurements));
   } finally {
     for (const threads of loaded.values()) threads[Symbol.dispose]();
   }

@@ -14,6 +14,7 @@ import { settled } from "./cli/account.ts";
 import { helpText, parseFlags } from "./cli/flags.ts";
 import { grouped } from "./cli/numbers.ts";
 import { Progress } from "./cli/progress.ts";
+import { print } from "./cli/print.ts";
 import { runScript } from "./cli/run.ts";
 import { unlessAborted } from "./cli/unless_aborted.ts";
 import { type Input, openInput } from "./input/input.ts";
@@ -30,7 +31,7 @@ import { Streams } from "./queue/streams.ts";
 
 export async function main(signal: AbortSignal, args = Deno.args): Promise<void> {
   const { INPUT, ...flags } = parseFlags(args, FLAGS, ["INPUT"]);
-  if (flags.help) return console.log(helpText(USAGE, FLAGS));
+  if (flags.help) return print(helpText(USAGE, FLAGS));
   const plan = makePlan(INPUT, flags);
   if (flags.rejects !== undefined) await checkRejectsPath(flags.rejects, plan.path);
   const warn = (sentence: string) => console.error(sentence);
@@ -103,7 +104,7 @@ async function publishAll(
   const complete = failure === undefined && !signal.aborted;
   progress[Symbol.dispose]();
   if (account.read > 0 || failure === undefined) {
-    console.log((flags.json ? jsonReport : textReport)({ account, seconds, complete }));
+    print((flags.json ? jsonReport : textReport)({ account, seconds, complete }));
   }
   if (failure !== undefined) {
     const { cause } = failure;

@@ -8,6 +8,7 @@
  */
 import { HashPool } from "../hash_pool.ts";
 import { helpText, parseFlags } from "./cli/flags.ts";
+import { print } from "./cli/print.ts";
 import { runScript } from "./cli/run.ts";
 import type { Database } from "./database/connect.ts";
 import { databaseFromFlags } from "./database/from_flags.ts";
@@ -33,7 +34,7 @@ const COPY = { ...WORK, done: "copied" };
 
 export async function main(signal: AbortSignal, args = Deno.args): Promise<void> {
   const { INPUT, ...flags } = parseFlags(args, FLAGS, ["INPUT"]);
-  if (flags.help) return console.log(helpText(USAGE, FLAGS));
+  if (flags.help) return print(helpText(USAGE, FLAGS));
   const plan = makePlan(INPUT, flags);
   const { json, rejects } = flags;
   if (rejects !== undefined) await checkRejectsPath(rejects, plan.path);

@@ -8,6 +8,7 @@
  */
 import { helpText, integer, parseFlags, text, toggle } from "./cli/flags.ts";
 import { Progress } from "./cli/progress.ts";
+import { print } from "./cli/print.ts";
 import { runScript, ScriptError } from "./cli/run.ts";
 import { cost, HELP, WORKERS } from "./cli/shared_flags.ts";
 import { openDatabase } from "./database/connect.ts";
@@ -56,7 +57,7 @@ const SERVICES = {
 
 export async function main(signal: AbortSignal, args = Deno.args): Promise<void> {
   const flags = parseFlags(args, FLAGS);
-  if (flags.help) return console.log(helpText(USAGE, FLAGS));
+  if (flags.help) return print(helpText(USAGE, FLAGS));
   const { cost, connections, workers, duration: seconds } = flags;
   using progress = new Progress();
   const onProgress = (message: string) => progress.say(message);
@@ -131,7 +132,7 @@ export async function main(signal: AbortSignal, args = Deno.args): Promise<void>
       overload: await overload(results[1].signUpsPerSecond),
     };
     progress[Symbol.dispose]();
-    console.log(flags.json ? JSON.stringify(report, null, 2) : textReport(report));
+    print(flags.json ? JSON.stringify(report, null, 2) : textReport(report));
     const { lost, unasked } = report.overload;
     if (lost + unasked > 0) {
       throw new ScriptError(

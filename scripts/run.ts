@@ -9,6 +9,7 @@
 import { WorkPool } from "../pool.ts";
 import { postgresLookup } from "../postgres.ts";
 import { helpText, parseFlags } from "./cli/flags.ts";
+import { print } from "./cli/print.ts";
 import { runScript } from "./cli/run.ts";
 import type { Database } from "./database/connect.ts";
 import { databaseFromFlags } from "./database/from_flags.ts";
@@ -37,7 +38,7 @@ const LINGER = 50;
 
 export async function main(signal: AbortSignal, args = Deno.args): Promise<void> {
   const { WORK: work, INPUT, ...flags } = parseFlags(args, FLAGS, ["WORK", "INPUT"]);
-  if (flags.help) return console.log(helpText(USAGE, FLAGS));
+  if (flags.help) return print(helpText(USAGE, FLAGS));
   const plan = makePlan(work, INPUT, flags);
   const { json, rejects } = flags;
   if (rejects !== undefined) await checkRejectsPath(rejects, plan.path);
@@ -71,7 +72,8 @@ async function computeAll(
   const isLines = reading.format === "lines";
   const makeRow = rowMaker(id, columns);
   let shown = 0;
-  return await runJob({
+  let unprinted: unknown;
+  const result = await runJob({
     input,
     work: WORK,
     read: (signal, hooks) =>
@@ -88,7 +90,11 @@ async function computeAll(
       const csv = database && reading.format === "csv" ? row : undefined;
       const result = makeRow(item.id, await pool.run(row!, { signal }), csv);
       if (database === undefined && !json && result !== null && shown++ < SHOWN) {
-        console.log(result);
+        try {
+          print(result);
+        } catch (error) {
+          unprinted ??= error;
+        }
       }
       return result;
     },
@@ -112,6 +118,8 @@ async function computeAll(
     workers,
     signal,
   });
+  if (unprinted !== undefined) throw unprinted;
+  return result;
 }
 
 if (import.meta.main) await runScript(main);

@@ -8,6 +8,7 @@
 import { alignColumns } from "./cli/columns.ts";
 import { helpText, parseFlags, toggle } from "./cli/flags.ts";
 import { grouped } from "./cli/numbers.ts";
+import { print } from "./cli/print.ts";
 import { runScript } from "./cli/run.ts";
 import { HELP } from "./cli/shared_flags.ts";
 import { openNats } from "./queue/connection.ts";
@@ -35,19 +36,19 @@ Narrower: --allow-net=NATS`;
 
 export async function main(signal: AbortSignal, args = Deno.args): Promise<void> {
   const flags = parseFlags(args, FLAGS);
-  if (flags.help) return console.log(helpText(USAGE, FLAGS));
+  if (flags.help) return print(helpText(USAGE, FLAGS));
   await using nats = await openNats(natsOptions(flags), signal);
   try {
     const streams = await Streams.open(nats.connection, flags.stream);
     const counts = await streams.count();
-    if (flags.json) return console.log(JSON.stringify({ version: 1, ...counts }));
+    if (flags.json) return print(JSON.stringify({ version: 1, ...counts }));
     const rows = [
       ["waiting", grouped(counts.waiting)],
       ["in work", grouped(counts.inWork)],
       ["done", grouped(counts.done)],
       ["dead", grouped(counts.dead)],
     ];
-    console.log(alignColumns(rows).join("\n"));
+    print(alignColumns(rows).join("\n"));
   } catch (error) {
     throw nats.explain(error);
   }

@@ -15,6 +15,7 @@ import { PipelineError } from "../pipeline.ts";
 import { helpText, parseFlags } from "./cli/flags.ts";
 import { grouped } from "./cli/numbers.ts";
 import { printable } from "./cli/printable.ts";
+import { print } from "./cli/print.ts";
 import { runScript, ScriptError } from "./cli/run.ts";
 import { unlessAborted } from "./cli/unless_aborted.ts";
 import type { Database } from "./database/connect.ts";
@@ -33,7 +34,7 @@ import { prepareTable } from "./table/table.ts";
 
 export async function main(signal: AbortSignal, args = Deno.args): Promise<void> {
   const flags = parseFlags(args, FLAGS);
-  if (flags.help) return console.log(helpText(USAGE, FLAGS));
+  if (flags.help) return print(helpText(USAGE, FLAGS));
   checkFlags(flags);
   const keyFile = required(flags["key-file"], "key-file", "the key of the jobs");
   const options = natsOptions(flags);
@@ -122,11 +123,11 @@ async function work(
 
 function report(totals: Totals, seconds: number, json: boolean): void {
   if (json) {
-    console.log(JSON.stringify({ version: 1, ...totals, seconds: Number(seconds.toFixed(3)) }));
+    print(JSON.stringify({ version: 1, ...totals, seconds: Number(seconds.toFixed(3)) }));
     return;
   }
   const counts = Object.entries(totals).map(([name, count]) => `${name} ${grouped(count)}`);
-  console.log(`${counts.join(", ")}, in ${grouped(seconds)} s`);
+  print(`${counts.join(", ")}, in ${grouped(seconds)} s`);
 }
 
 function explain(error: unknown, nats: Nats, database: Database): unknown {

@@ -1,7 +1,10 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import FakeTimers from "@sinonjs/fake-timers";
 import { closest } from "../scripts/cli/closest.ts";
 import { alignTerms, wrap } from "../scripts/cli/columns.ts";
+import { parseFlags, text } from "../scripts/cli/flags.ts";
+import { print } from "../scripts/cli/print.ts";
+import { ScriptError, UsageError } from "../scripts/cli/run.ts";
 import { Progress } from "../scripts/cli/progress.ts";
 
 Deno.test("wrap() breaks between words, and leaves a long word whole", () => {
@@ -67,4 +70,31 @@ Deno.test("closest() finds what was mistyped, and nothing for what was not", () 
     ["x", undefined],
   ];
   for (const [text, word] of cases) assertEquals(closest(text, words), word, text);
+});
+
+Deno.test("print() says that the standard output cannot be written", () => {
+  const { log } = console;
+  console.log = () => {
+    throw Object.assign(new Error("No space left on device"), { code: "ENOSPC" });
+  };
+  try {
+    assertThrows(
+      () => print("x"),
+      ScriptError,
+      "Cannot write to the standard output as there is no space left on its disk",
+    );
+  } finally {
+    console.log = log;
+  }
+});
+
+Deno.test("parseFlags() names a flag whose value is empty", () => {
+  const flags = { url: text("URL", "") };
+  for (const args of [["--url", ""], ["--url="]]) {
+    assertThrows(
+      () => parseFlags(args, flags),
+      UsageError,
+      "Cannot run this as --url needs a value",
+    );
+  }
 });

@@ -3,8 +3,12 @@ import {
   assertEquals,
   assertInstanceOf,
   assertMatch,
+  assertRejects,
   assertStrictEquals,
+  assertThrows,
 } from "@std/assert";
+import { AsyncBatcher } from "../batcher.ts";
+import { runPipeline } from "../pipeline.ts";
 import {
   PoolClosedError,
   WorkError,
@@ -404,5 +408,26 @@ Deno.test(
     assert(times[0] > began - 1 && times[3] < ended + 1, `${began} ${times} ${ended}`);
     assertEquals(times, times.toSorted((a, b) => a - b));
     assert(times[1] - times[0] >= 4 && times[3] - times[2] >= 2);
+  },
+);
+
+Deno.test(
+  "WorkPool, runPipeline() and AsyncBatcher refuse a signal that is none",
+  { ignore },
+  async () => {
+    await using pool = new WorkPool(new URL("data:text/javascript,export default 0"), {
+      workers: 1,
+    });
+    const options = { signal: {} as AbortSignal };
+    const sentence = "as 'signal' must be an AbortSignal: current value is an object";
+    await assertRejects(() => pool.run(1 as never, options), TypeError, sentence);
+    await assertRejects(
+      () => Array.fromAsync(pool.map([1], options as never)),
+      TypeError,
+      sentence,
+    );
+    const working = { compute: () => Promise.resolve(1), sink: async () => {}, ...options };
+    await assertRejects(() => runPipeline([1], working), TypeError, sentence);
+    assertThrows(() => new AsyncBatcher(async () => {}, options), TypeError, sentence);
   },
 );

@@ -4,6 +4,7 @@ import {
   assertFunction,
   assertMilliseconds,
   assertPositiveInteger,
+  assertSignal,
   describe,
 } from "../shared/validate.ts";
 import type { Source } from "./reader.ts";
@@ -126,6 +127,7 @@ export function checkOptions<T, Row>(source: Source<T>, options: PipelineOptions
     onEnd,
     maxPending = 1,
     gracePeriod = 0,
+    signal,
   } = options;
   const intent = "run a pipeline";
   const isIterable = typeof source === "function" ||
@@ -153,6 +155,7 @@ export function checkOptions<T, Row>(source: Source<T>, options: PipelineOptions
     );
   }
   if (onEnd !== undefined) assertFunction(intent, "onEnd", onEnd);
+  assertSignal(intent, signal);
   assertPositiveInteger(intent, "maxPending", maxPending);
   if (gracePeriod !== Infinity) assertMilliseconds(intent, "gracePeriod", gracePeriod);
 }

@@ -1,4 +1,5 @@
 import { PoolClosedError, WorkError, WorkerStartError } from "./errors.ts";
+import { assertSignal } from "../shared/validate.ts";
 import type { MapOptions } from "./options.ts";
 import { Task } from "./task.ts";
 import { packThrown, tellThrown } from "./thrown.ts";
@@ -27,7 +28,7 @@ type Outcome<T, R> = Result<T, R> | { readonly item: T; readonly error: unknown 
 /** Yields the items with their results. */
 export async function* mapItems<T, R>(mapping: Mapping<T, R>): AsyncGenerator<Result<T, R>, void> {
   const { signal, onError } = mapping;
-  signal?.throwIfAborted();
+  assertSignal("use a pool", signal)?.throwIfAborted();
   await startOrAbort(mapping.start(), signal);
   const ahead = new LookAhead<T, R>(mapping);
   try {

@@ -3,6 +3,7 @@ import type { Sql } from "postgres";
 import type { HashEngine } from "../../hash_pool.ts";
 import { type PostgresWriter, postgresWriter } from "../../postgres.ts";
 import type { Database } from "../database/connect.ts";
+import { ScriptError } from "../cli/run.ts";
 import { openWires, probe, type Wire, type WireReport } from "./latency/wire.ts";
 import type { Mode } from "./modes.ts";
 import { insertRow, type Run, runMode } from "./run.ts";
@@ -76,7 +77,11 @@ export async function measure(
   const { works, workers, modes, latencies, repeat, batchSize } = plan;
   const { sql } = database;
   const table = `burst_bench_${crypto.randomUUID().slice(0, 8)}`;
-  const folder = await Deno.makeTempDir({ prefix: "burst-bench-" });
+  const folder = await Deno.makeTempDir({ prefix: "burst-bench-" }).catch((error) => {
+    throw error instanceof Deno.errors.NotCapable ? error : new ScriptError(
+      "Cannot make a folder for temporary files: check TMPDIR, and that its disk has room",
+    );
+  });
   const path = join(folder, "results.txt");
   const advance = progressOf(plan, onProgress);
 

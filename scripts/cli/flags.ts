@@ -116,6 +116,9 @@ export function parseFlags<F extends Flags, O extends string = never>(
   operands: readonly O[] = [],
 ): FlagValues<F> & Partial<Record<O, string>> {
   const names = Object.keys(flags);
+  // As from an empty variable of a shell. It would count as an argument of the script.
+  const emptied = args.find((arg, i) => args[i + 1] === "" && flags[arg.slice(2)]?.placeholder);
+  if (emptied !== undefined) throw new UsageError(`Cannot run this as ${emptied} needs a value`);
   const parsed = parseArgs(args.map((arg) => arg === "-h" ? "--help" : arg), {
     string: ["_", ...names.filter((name) => flags[name].placeholder !== undefined)],
     boolean: names.filter((name) => flags[name].placeholder === undefined),

@@ -81,6 +81,10 @@ function complain(error: unknown): void {
     );
   } else if (error instanceof UsageError || error instanceof ScriptError) {
     console.error(error.message);
+  } else if (/^E(NOSPC|DQUOT|IO|ROFS|MFILE|NFILE)$/.test(String(Object(error).code))) {
+    console.error(
+      `Cannot go on as a file could not be written or opened: ${Object(error).message}`,
+    );
   } else console.error("This is a bug in Burst, please report it:", error);
 }
 

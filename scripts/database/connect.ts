@@ -152,10 +152,18 @@ function explainError(error: unknown, settings: ConnectSettings): unknown {
     return explainError(error.errors[0], settings);
   }
   const { code } = error as Error & { code?: unknown };
-  if (typeof code !== "string") return error;
+  if (typeof code !== "string" || isOfFile(error, code)) return error;
   return new ScriptError(
     `Cannot use the database at ${shown(settings)} as ${reasonOf(error, code, settings)}`,
   );
+}
+
+/** Whether an error is about a file or the standard output, and not about the database. */
+function isOfFile(error: Error, code: string): boolean {
+  return /^E(NOSPC|DQUOT|IO|ROFS|MFILE|NFILE)$/.test(code) ||
+    Object.values(Deno.errors).some((kind) =>
+      kind !== Deno.errors.NotCapable && error.constructor === kind
+    );
 }
 
 function reasonOf(error: Error, code: string, { ssl }: ConnectSettings): string {

@@ -2,6 +2,7 @@ import { type BatchReport, UnknownOutcomeError } from "../../batcher.ts";
 import { WorkerStartError } from "../../pool.ts";
 import { type ComputeContext, type PipelineOptions, runPipeline } from "../../pipeline.ts";
 import { settled } from "../cli/account.ts";
+import { print } from "../cli/print.ts";
 import { ScriptError } from "../cli/run.ts";
 import type { Database } from "../database/connect.ts";
 import type { Input } from "../input/input.ts";
@@ -118,7 +119,7 @@ export async function reportJob(
     const result = await running;
     const { account, failure } = result;
     if (account.read > 0 || failure === undefined) {
-      console.log((json ? jsonReport : textReport)(result, work));
+      print((json ? jsonReport : textReport)(result, work));
     }
     if (failure !== undefined) throw failure.cause;
     if (account.rejected > 0) Deno.exitCode = 1;

@@ -1,5 +1,6 @@
 import { HashPool } from "../../hash_pool.ts";
 import { helpText, parseFlags } from "../cli/flags.ts";
+import { print } from "../cli/print.ts";
 import type { Database } from "../database/connect.ts";
 import { databaseFromFlags } from "../database/from_flags.ts";
 import { ConcurrencyLimit } from "./concurrency_limit.ts";
@@ -28,7 +29,7 @@ export async function serveUsers(
   openHasher: (flags: Values) => Hasher = ({ workers, cost }) => new HashPool({ workers, cost }),
 ): Promise<void> {
   const flags = parseFlags(args, FLAGS);
-  if (flags.help) return console.log(helpText(USAGE, FLAGS));
+  if (flags.help) return print(helpText(USAGE, FLAGS));
   checkFlags(flags);
   await using database = await databaseFromFlags(flags, signal);
   try {
@@ -76,7 +77,7 @@ async function serve(
     requestTimeout: 1_000 * flags["body-timeout"],
     answer: (asked) => service.answer(asked),
   });
-  console.log(`Listening on ${server.url}, at most ${max} requests in progress`);
+  print(`Listening on ${server.url}, at most ${max} requests in progress`);
   await aborted(signal);
   service.stop();
   log("Stopping after the requests in progress");
