@@ -1,4 +1,6 @@
+import { isIP } from "node:net";
 import { join } from "node:path";
+import { checkServerIdentity } from "node:tls";
 import { parseAddress, type ParsedAddress } from "../cli/address.ts";
 import { whyUnreadable } from "../cli/files.ts";
 import { ScriptError, UsageError } from "../cli/run.ts";
@@ -118,7 +120,7 @@ export async function readDatabaseAddress(
     port,
     ...login.user !== undefined && { user: login.user },
     ...database !== undefined && { database },
-    ssl: await ssl(get, refuse),
+    ssl: await ssl(get, refuse, host),
     prepare: pgbouncer !== "true",
     connect_timeout: seconds,
     ...get("target_session_attrs") !== undefined &&
@@ -143,6 +145,7 @@ function* ofAddress({ hosts, user, password, path }: ParsedAddress): Generator<[
 async function ssl(
   get: (name: string) => string | undefined,
   refuse: (why: string) => UsageError,
+  hosts: readonly string[],
 ): Promise<ConnectSettings["ssl"]> {
   const rootCert = get("sslrootcert");
   // As libpq has it: whoever names the system's roots wants them to count.
@@ -166,7 +169,21 @@ async function ssl(
     rejectUnauthorized: true,
     ...rootCert !== undefined && rootCert !== "system" && { ca: await read(rootCert) },
     ...mode !== "verify-full" && { checkServerIdentity: () => undefined },
+    ...mode === "verify-full" && hosts.some((host) => isIP(host) !== 0) &&
+      { checkServerIdentity: identityOf(hosts) },
     ...own,
+  };
+}
+
+/**
+ * Checks whose certificate it is. The driver gives no name where the host is a number, and what is
+ * checked by default then is `localhost`: so the certificate must have one of the numbers.
+ */
+function identityOf(hosts: readonly string[]): typeof checkServerIdentity {
+  return (name, certificate) => {
+    const names = hosts.includes(name) ? [name] : hosts.filter((host) => isIP(host) !== 0);
+    const errors = names.map((one) => checkServerIdentity(one, certificate));
+    return errors.includes(undefined) ? undefined : errors[0];
   };
 }
 
