@@ -32,10 +32,11 @@ Deno.test("readDatabaseAddress() reads addresses as libpq does", async () => {
     ["postgres://[::1]:6000/d", { host: ["::1"], port: [6000], database: "d" }],
     ["postgres:///d?host=/run/postgresql&port=5433", {
       host: ["/run/postgresql"],
+      path: "/run/postgresql/.s.PGSQL.5433",
       port: [5433],
       database: "d",
     }],
-    ["postgres://%2Ftmp/d", { host: ["/tmp"], database: "d" }],
+    ["postgres://%2Ftmp/d", { host: ["/tmp"], path: "/tmp/.s.PGSQL.5432", database: "d" }],
     ["postgres://h?user=u&password=p&dbname=d", { user: "u", password: "p", database: "d" }],
     ["postgres://h?sslmode=require", { ssl: "require" }],
     ["postgres://h?sslmode=prefer", { ssl: "prefer" }],

@@ -9,6 +9,8 @@ import { ScriptError, UsageError } from "../cli/run.ts";
 export interface ConnectSettings {
   readonly host: string[];
   readonly port: number[];
+  /** The socket of the file system, where the host is the folder that it is in. */
+  readonly path?: string;
   readonly user?: string;
   readonly password?: string;
   readonly database?: string;
@@ -118,6 +120,8 @@ export async function readDatabaseAddress(
   const settings = {
     host,
     port,
+    // The driver makes one of a text only, and not of a list of hosts.
+    ...host[0].startsWith("/") && { path: `${host[0]}/.s.PGSQL.${port[0]}` },
     ...login.user !== undefined && { user: login.user },
     ...database !== undefined && { database },
     ssl: await ssl(get, refuse, host),

@@ -1,3 +1,4 @@
+import { checkHash } from "../../workload.ts";
 import { ScriptError } from "../cli/run.ts";
 import { type PagesOptions, readPages } from "./pages.ts";
 import { type InputColumns, type InputRow, type Page, rowMaker } from "./row.ts";
@@ -36,11 +37,21 @@ export async function* readUsers(
     literal,
     ...hashed && { hashed },
   });
-  const hint = hashed === undefined ? "" : ", or --hashed to save them as they are";
   let first = true;
   for await (const page of readPages(chunks, { ...options, wanted, makeRow })) {
     yield literal || hashed ? page : page.map(refuseHash);
     first &&= page.length === 0;
+  }
+
+  /** A hash that can be verified may be saved as it is, where the script can do that. */
+  function hintFor(password: string): string {
+    if (hashed === undefined) return "";
+    try {
+      checkHash(password);
+      return ", or --hashed to save hashes as they are";
+    } catch {
+      return "";
+    }
   }
 
   function refuseHash(row: Page[number], _: number, page: Page): Page[number] {
@@ -50,13 +61,17 @@ export async function* readUsers(
     // One hexadecimal number may be a password. A file of them is a file of hashes.
     if (first && page.every((other) => "reason" in other || looksHashed(other.password))) {
       throw new ScriptError(
-        `Cannot hash the passwords as they look like hashes already, line ${row.line} like ${likeness.what}: pass --literal if they are passwords${hint}`,
+        `Cannot hash the passwords as they look like hashes already, line ${row.line} like ${likeness.what}: pass --literal if they are passwords${
+          hintFor(row.password)
+        }`,
       );
     }
     if (!likeness.certain) return row;
     return {
       line: row.line,
-      reason: `its password looks like ${likeness.what}: pass --literal if it is a password${hint}`,
+      reason: `its password looks like ${likeness.what}: pass --literal if it is a password${
+        hintFor(row.password)
+      }`,
     };
   }
 }

@@ -3,10 +3,11 @@ import { join } from "node:path";
 import { ScriptError } from "../scripts/cli/run.ts";
 import { openDatabase } from "../scripts/database/connect.ts";
 import { rejection } from "./_helpers.ts";
+import { DATABASE, databaseUrl } from "./_database.ts";
 import { ACCOUNT, type Need, needing, UNIX } from "./_needs.ts";
 import { allowed } from "./_permissions.ts";
 import { waitingTest } from "./_waiting.ts";
-import { withSql } from "./fixtures/embedded_helpers.ts";
+import { withFolder, withSql } from "./fixtures/embedded_helpers.ts";
 import { MortalServer } from "./fixtures/mortal_server.ts";
 import { succeeds } from "./fixtures/programs.ts";
 
@@ -94,5 +95,29 @@ waitingTest({
       const why = await rejectionOf(address(host, parameters));
       assert(why!.includes("certificate"), why);
     }
+  },
+});
+
+Deno.test({
+  ...needing("openDatabase() connects through a socket of the file system", DATABASE, UNIX),
+  async fn() {
+    const { hostname, port, username, password, pathname } = new URL(databaseUrl());
+    await withFolder(async (folder) => {
+      using listener = Deno.listen({ transport: "unix", path: `${folder}/.s.PGSQL.5432` });
+      const relaying = (async () => {
+        using client = await listener.accept();
+        using server = await Deno.connect({ hostname, port: Number(port) });
+        await Promise.allSettled([
+          client.readable.pipeTo(server.writable),
+          server.readable.pipeTo(client.writable),
+        ]);
+      })().catch(() => {});
+      const url = `postgres://${pathname}?host=${folder}&user=${username}&password=${password}`;
+      {
+        await using database = await openDatabase({ url });
+        assertEquals(database.addresses, [{ path: `${folder}/.s.PGSQL.5432` }]);
+      }
+      await relaying;
+    });
   },
 });
