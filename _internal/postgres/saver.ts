@@ -68,11 +68,13 @@ export class Saver {
   }
 
   /**
-   * Asks the server to plan the statement, which it does not run: it refuses what cannot work.
+   * Asks the server to plan the statement, which it does not run: it refuses what cannot work. Where
+   * the table is locked it would wait, so it is not asked.
    *
    * @throws {PostgresWriteError} If it refuses.
    */
   async explain(): Promise<void> {
+    if (this.table.isLocked) return;
     const parameters = this.table.columns.map(() => "{}");
     const intent = "save rows";
     try {

@@ -26,6 +26,8 @@ export interface Table {
   readonly kind: "table" | "partitioned table" | "view" | "foreign table";
   /** Whether a row may be kept out or changed on its way, without an error. */
   readonly mayChangeRows: boolean;
+  /** Whether somebody kept others from writing when the table was looked up. */
+  readonly isLocked: boolean;
   /** The first transaction that had not begun when the table was looked up. */
   readonly since: string;
   /** In the order asked for. */
@@ -52,6 +54,7 @@ export interface CatalogueTable {
   readonly quoted: string;
   readonly kind: Table["kind"];
   readonly mayChangeRows: boolean;
+  readonly isLocked: boolean;
   readonly since: string;
   readonly columns: readonly CatalogueColumn[];
   readonly uniqueKeys: readonly UniqueKey[] | null;
@@ -74,6 +77,9 @@ select json_build_object(
   'kind', case c.relkind when 'r' then 'table' when 'p' then 'partitioned table'
     when 'v' then 'view' else 'foreign table' end,
   'pid', pg_backend_pid(),
+  'isLocked', exists (
+    select from pg_locks l where l.relation = c.oid and l.mode ~ '^(Share|Exclusive|AccessExclusive)'
+      and l.mode <> 'ShareUpdateExclusiveLock'),
   'mayChangeRows', c.relkind in ('v', 'f') or exists (
     select from pg_trigger t
     where t.tgrelid in (select c.oid union select relid from pg_partition_tree(c.oid))
@@ -161,6 +167,7 @@ export async function readTable(
     quoted: catalogue.quoted,
     kind: catalogue.kind,
     mayChangeRows: catalogue.mayChangeRows,
+    isLocked: catalogue.isLocked,
     since: catalogue.since,
     columns: found,
     target: target.map((name) => found[columns.indexOf(name)]),
