@@ -57,8 +57,10 @@ export async function main(signal: AbortSignal, args = Deno.args): Promise<void>
   if (flags.json) print(JSON.stringify({ ...report, comparison }, null, 2));
   else {
     print(formatReport(report, { ...plan, screen: standardOutput() }));
-    if (comparison !== undefined) print(`
+    if (comparison !== undefined) {
+      print(`
 ${formatComparison(comparison)}`);
+    }
     print(formatAdvice(report, standardOutput()));
   }
   if (flags.report === undefined && flags.svg === undefined) return;
