@@ -123,7 +123,7 @@ hashTest("ends with a sentence and an honest account when the table vanishes", a
   assertEquals(account(stdout), { read: 102, saved: 100, unfinished: 2, hashed: 100 });
   assertMatch(
     stderr,
-    /^Cannot use the database at .* as relation .* does not exist: create the table, or correct its name \(42P01\)\n$/,
+    /^Cannot use the database at .* as there is no such table \(42P01\): create the table, or correct its name\n$/,
   );
 });
 

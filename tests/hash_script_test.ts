@@ -97,12 +97,12 @@ hashTest("tells of every row that cannot be used, and loses no other", async (co
     '6,"its password has a NUL (U+0000) in it"',
     '7,"it has 4 fields, and the header 3"',
     '8,"a quote in it is not closed"',
-    '9,"invalid input syntax for type smallint: ""…"""',
-    '10,"value ""…"" is out of range for type smallint"',
-    '11,"invalid input syntax for type integer: ""…"""',
-    '12,"new row for relation ""users"" violates check constraint ""users_n_check"""',
-    '13,"value ""…"" is out of range for type integer"',
-    '14,"no 13 here, nor …"',
+    '9,"Cannot look up a key as a value is not written as the type of its column requires (22P02)"',
+    '10,"Cannot look up a key as a number is out of range for its column (22003)"',
+    '11,"Cannot save a row as a value is not written as the type of its column requires (22P02)"',
+    `12,"Cannot save a row as it violates a check constraint (23514, constraint 'users_n_check')"`,
+    '13,"Cannot save a row as a number is out of range for its column (22003)"',
+    '14,"Cannot save a row as a trigger refused it (P0001)"',
     '16,"it is not valid UTF-8"',
   ]);
 });

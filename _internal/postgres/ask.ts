@@ -59,7 +59,7 @@ export async function ask(
     );
   }
   if ("result" in statement.end) return statement.end.result;
-  throw withoutValues(statement.end.error, { sent: false });
+  throw withoutValues(statement.end.error, intent, { sent: false });
 }
 
 /** The one cell of an answer that is one row. */

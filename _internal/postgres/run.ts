@@ -52,7 +52,8 @@ export async function run(sql: Sql, text: string, options: RunOptions): Promise<
   const error = end?.error ?? lost("no answer came");
   // The driver loses statements that come before it notices that a connection is closed.
   if (!statement.isAnswered) await nextTurn();
-  throw withoutValues(error, { over, sent: statement.hasLeft && !reads });
+  const intent = reads ? "look up keys" : "save rows";
+  throw withoutValues(error, intent, { over, sent: statement.hasLeft && !reads });
 }
 
 /** Asks the server to cancel a statement, and gives it time to do so. */

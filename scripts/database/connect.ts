@@ -1,6 +1,6 @@
 import type { Socket } from "node:net";
 import postgres from "postgres";
-import { postgresOptions } from "../../postgres.ts";
+import { postgresOptions, PostgresWriteError } from "../../postgres.ts";
 import { hostAndPort } from "../cli/address.ts";
 import { ScriptError } from "../cli/run.ts";
 import { type ConnectSettings, readDatabaseAddress } from "./address.ts";
@@ -169,7 +169,7 @@ function isOfFile(error: Error, code: string): boolean {
 function reasonOf(error: Error, code: string, { ssl }: ConnectSettings): string {
   const reason = REASONS.find(([pattern]) => pattern.test(code))?.[1];
   if (reason !== undefined) return reason;
-  // What a server, or the pooler before it, says of a connection that it refuses.
+  // What a server, or the pooler before it, says of a connection that it refuses: of no row yet.
   const said = `it says: ${error.message} (${code})`;
   if (code.startsWith("28")) {
     return ssl === false && /encrypt|SSL|TLS/i.test(error.message)
@@ -179,9 +179,14 @@ function reasonOf(error: Error, code: string, { ssl }: ConnectSettings): string 
   if (/CERT|SELF_SIGNED|ISSUER|ALTNAME|ERR_TLS/.test(code)) {
     return `its certificate is not to be trusted (${code}): name its issuer with sslrootcert`;
   }
-  if (!BROKEN.test(code) || (code.startsWith("08") && "severity" in error)) {
-    return code.startsWith("08") ? said : `${error.message} (${code})`;
+  if (error instanceof PostgresWriteError && !BROKEN.test(code)) {
+    return error.message.replace(/^Cannot [a-z ]+ as /, "");
   }
+  if ("severity" in error && !code.startsWith("57P0")) {
+    // What it says of a statement may quote a row.
+    return code.startsWith("08") ? said : `it refuses that (${code}): its log says why`;
+  }
+  if (!BROKEN.test(code)) return `${error.message} (${code})`;
   return ssl === false || ssl === "prefer"
     ? "the connection broke: check that the server still runs, and try again"
     : "the connection broke: check that the server still runs, and that it offers TLS, which sslmode asks for";
