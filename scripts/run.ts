@@ -42,7 +42,7 @@ export async function main(signal: AbortSignal, args = Deno.args): Promise<void>
   const plan = makePlan(work, INPUT, flags);
   const { json, rejects } = flags;
   if (rejects !== undefined) await checkRejectsPath(rejects, plan.path);
-  await using input = await openInput(plan.path);
+  await using input = await openInput(plan.path, signal);
   await using database = flags["dry-run"] ? undefined : await databaseFromFlags(flags, signal);
   const running = computeAll(input, plan, { flags, database, signal });
   await reportJob(running, { work: WORK, json, database, signal });

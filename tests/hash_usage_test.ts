@@ -116,6 +116,8 @@ hashTest("refuses what cannot work, as a mistake in the flags", async ({ file, f
   await fails("--rejects names the input", path, ...flags, "--rejects", path);
   await Deno.link(path, `${path}.link`);
   await fails("--rejects names the input", path, ...flags, "--rejects", `${path}.link`);
+  await new Deno.Command("mkfifo", { args: [`${path}.pipe`] }).output();
+  await fails("--rejects names a pipe", path, ...flags, "--rejects", `${path}.pipe`);
   await fails("there is no flag '--tabel': did you mean '--table'?", path, "--tabel", "users");
   assertEquals((await linesIn(path)).length, 2);
 });

@@ -28,6 +28,9 @@ export interface RunOptions {
 /** Milliseconds that a script which is done may take to end. */
 const LAST_TURNS = 1_000;
 
+/** Milliseconds that one which is no service may take after the signal, whatever keeps it waiting. */
+const STOP_WITHIN = 20_000;
+
 /**
  * Runs a script as {@linkcode runToEnd} does, and ends the program after it: a socket whose other end is
  * frozen, or a read from a pipe that nobody writes to, would keep it alive.
@@ -56,6 +59,7 @@ export async function runToEnd(
     const listener = () => {
       if (controller.signal.aborted) Deno.exit(exitCode);
       controller.abort(new Stopped(exitCode));
+      if (!service) Deno.unrefTimer(setTimeout(() => giveUp(exitCode), STOP_WITHIN));
     };
     Deno.addSignalListener(name, listener);
     return [name, listener] as const;
@@ -70,6 +74,13 @@ export async function runToEnd(
     const { aborted, reason } = controller.signal;
     if (aborted && !service && reason instanceof Stopped) Deno.exitCode = reason.exitCode;
   }
+}
+
+function giveUp(exitCode: number): never {
+  console.error(
+    `Cannot end properly within ${STOP_WITHIN / 1_000} s: what was in progress may be done or not`,
+  );
+  Deno.exit(exitCode);
 }
 
 function complain(error: unknown): void {

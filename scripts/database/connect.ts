@@ -2,9 +2,11 @@ import type { Socket } from "node:net";
 import postgres from "postgres";
 import { postgresOptions, PostgresWriteError } from "../../postgres.ts";
 import { hostAndPort } from "../cli/address.ts";
+import { within } from "../cli/within.ts";
 import { ScriptError } from "../cli/run.ts";
 import { type ConnectSettings, readDatabaseAddress } from "./address.ts";
 import { EmbeddedServerError, startEmbeddedServer } from "./embedded.ts";
+import { DatabaseSockets, StrangerError } from "./sockets.ts";
 
 /** Where a server listens: at a port, or at a socket of the file system. */
 export type Address = { readonly hostname: string; readonly port: number } | {
@@ -28,6 +30,9 @@ export interface Database extends AsyncDisposable {
   explain(error: unknown): unknown;
 }
 
+/** Milliseconds that the connections may take to close, before they are destroyed. */
+const LAST_WORDS = 3_000;
+
 /** Options of {@linkcode openDatabase}. */
 export interface OpenDatabaseOptions {
   /** Where to connect. Without it, and without `DATABASE_URL`, a server is started. */
@@ -49,7 +54,7 @@ export async function openDatabase(options: OpenDatabaseOptions): Promise<Databa
   const given = dataDir === undefined ? givenUrl(options.url) : options.url;
   if (given !== undefined) {
     const source = options.url === undefined ? "DATABASE_URL" : "--database-url";
-    return await connect(given, await readDatabaseAddress(given, source));
+    return await connect(given, await readDatabaseAddress(given, source), { signal });
   }
   const server = await startEmbeddedServer({ dataDir, onProgress, signal }).catch((error) => {
     throw error instanceof EmbeddedServerError ? new ScriptError(error.message) : error;
@@ -57,7 +62,7 @@ export async function openDatabase(options: OpenDatabaseOptions): Promise<Databa
   try {
     // Its address is complete. What is meant for other servers is not for this one.
     const settings = await readDatabaseAddress(server.url, "the server", () => undefined);
-    return await connect(server.url, settings, server);
+    return await connect(server.url, settings, { server, signal });
   } catch (error) {
     await server.stop();
     throw error;
@@ -72,19 +77,29 @@ export function givenUrl(flag: string | undefined): string | undefined {
 async function connect(
   url: string,
   settings: ConnectSettings,
-  server?: AsyncDisposable,
+  { server, signal }: { server?: AsyncDisposable; signal?: AbortSignal },
 ): Promise<Database> {
+  const sockets = new DatabaseSockets();
   const options = {
     ...postgresOptions,
     ...settings,
+    socket: sockets.open,
     // A timer that would close connections after an hour, for whatever reason.
     max_lifetime: null,
     onnotice: () => {},
   } as unknown as postgres.Options<Record<string, never>>; // whose types know only some of them
   const sql = postgres(options);
   const explain = (error: unknown) => explainError(error, settings);
+  const close = async () => {
+    await within(LAST_WORDS, sql.end({ timeout: 2 }).catch(() => {}));
+    sockets.destroyAll();
+  };
   try {
-    const [{ server_version }] = await sql.unsafe("show server_version");
+    const [{ server_version }] = await firstAnswer(sql.unsafe("show server_version"), {
+      sockets,
+      settings,
+      signal,
+    });
     return {
       sql,
       url,
@@ -101,13 +116,43 @@ async function connect(
         }),
       explain,
       async [Symbol.asyncDispose]() {
-        await sql.end({ timeout: 2 });
+        await close();
         await server?.[Symbol.asyncDispose]();
       },
     };
   } catch (error) {
-    await sql.end({ timeout: 0 });
-    throw explain(error);
+    void sql.end({ timeout: 0 }).catch(() => {});
+    sockets.destroyAll();
+    throw signal?.aborted ? signal.reason : explain(error);
+  }
+}
+
+/**
+ * Waits for the answer to the first question. The driver goes on for ever if something else than
+ * PostgreSQL listens there, and what that says tells more than its errors.
+ */
+async function firstAnswer<T>(
+  answer: Promise<T>,
+  { sockets, settings: { host, connect_timeout }, signal }: {
+    sockets: DatabaseSockets;
+    settings: ConnectSettings;
+    signal: AbortSignal | undefined;
+  },
+): Promise<T> {
+  const limit = AbortSignal.timeout(1_000 * (connect_timeout * host.length + 1));
+  const end = Promise.withResolvers<never>();
+  const giveUp = () => end.reject(Object.assign(new Error("Too late"), { code: "ETIMEDOUT" }));
+  const signals = signal === undefined ? [limit] : [limit, signal];
+  for (const one of signals) one.addEventListener("abort", giveUp);
+  if (signal?.aborted) giveUp();
+  try {
+    return await Promise.race([answer, sockets.stranger, end.promise]);
+  } catch (error) {
+    // The error of the driver may come first.
+    await Promise.race([sockets.stranger, Promise.resolve()]);
+    throw error;
+  } finally {
+    for (const one of signals) one.removeEventListener("abort", giveUp);
   }
 }
 
@@ -152,6 +197,9 @@ function explainError(error: unknown, settings: ConnectSettings): unknown {
     return explainError(error.errors[0], settings);
   }
   const { code } = error as Error & { code?: unknown };
+  if (error instanceof StrangerError) {
+    return new ScriptError(`Cannot use the database at ${shown(settings)} as ${error.message}`);
+  }
   if (typeof code !== "string" || isOfFile(error, code)) return error;
   return new ScriptError(
     `Cannot use the database at ${shown(settings)} as ${reasonOf(error, code, settings)}`,

@@ -68,9 +68,10 @@ export function openRejects(path: string): Rejects {
 }
 
 /**
- * Checks that the rejects would not overwrite the input, under whatever name.
+ * Checks that the rejects would not overwrite the input, under whatever name, and that no reader of a
+ * pipe can keep the program waiting.
  *
- * @throws {UsageError} If they would.
+ * @throws {UsageError} If it would.
  */
 export async function checkRejectsPath(rejects: string, input: string): Promise<void> {
   const [a, b] = await Promise.all([
@@ -79,6 +80,9 @@ export async function checkRejectsPath(rejects: string, input: string): Promise<
       undefined
     ),
   ]);
+  if (a?.isFIFO() || a?.isSocket()) {
+    throw new UsageError("Cannot run this as --rejects names a pipe, which may block: name a file");
+  }
   if (a === undefined || b === undefined || !a.isFile() || a.dev !== b.dev || a.ino !== b.ino) {
     return;
   }

@@ -52,6 +52,9 @@ export interface JobOptions<T extends Item, Row> {
 const ROWS = 500;
 const ROWS_PER_WORKER = 250;
 
+/** Milliseconds that rows which are computed may take to be saved after Ctrl-C. */
+const LAST_SAVES = 10_000;
+
 /** Nothing is there, not even twice in the input, and everything can be saved. */
 const DRY_RUN = { sink: async () => {} };
 
@@ -88,6 +91,7 @@ export async function runJob<T extends Item, Row>(options: JobOptions<T, Row>): 
         if (outcome === "rejected") rejects.write(line, options.reason(error, row));
       },
       maxPending: ROWS + ROWS_PER_WORKER * workers,
+      gracePeriod: LAST_SAVES,
       signal,
     },
   ));
