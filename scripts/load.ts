@@ -71,7 +71,7 @@ export async function main(signal: AbortSignal, args = Deno.args): Promise<void>
       databaseUrl: database.url,
       args: [
         ...["--port", "0", "--table", table, "--create-table", "--cost", `${cost}`],
-        ...["--workers", `${workers}`, "--max-queued", `${maxQueued}`],
+        ...["--workers", `${workers}`, "--max-queued", `${maxQueued}`, "--max-connections", "4000"],
       ],
     });
 

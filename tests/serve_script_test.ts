@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { type AddressInfo, createServer } from "node:net";
 import type postgres from "postgres";
-import { verifyPassword } from "../workload.ts";
+import { hashPassword, verifyPassword } from "../workload.ts";
 import { DATABASE, databaseTest, databaseUrl, withSchema } from "./_database.ts";
 import { ACCOUNT, needing, UNIX } from "./_needs.ts";
 import { endLockedOut, isLockedOut, lockTable } from "./_users.ts";
@@ -63,22 +64,19 @@ test("refuses what is unusable with a sentence that quotes nothing", async ({ sq
     [user(7, SECRET), "the email as it must be a string"],
     [user("a@b", undefined), "the password as it must be a string"],
     [user("a@b", [SECRET]), "the password as it must be a string"],
-    [user("", SECRET), "none like name@example.com"],
-    [user("a", SECRET), "none like name@example.com"],
-    [user("a@", SECRET), "none like name@example.com"],
-    [user("@b", SECRET), "none like name@example.com"],
-    [user("a@b@c", SECRET), "none like name@example.com"],
-    [user("a b@c", SECRET), "spaces or invisible characters"],
-    [user("a@b\n", SECRET), "spaces or invisible characters"],
-    [user("a\u0000@b", SECRET), "spaces or invisible characters"],
-    [user("a\u200b@b", SECRET), "spaces or invisible characters"],
-    [user("a\ud800@b", SECRET), "spaces or invisible characters"],
+    ...[
+      ...["", "a", "a@", "@b", "a@b@c", "a b@c", "a@b\n", "a\u0000@b", "a\u200b@b", "a\ud800@b"],
+      ...["é@b.de", "ш@x.org", "a@-b", "a@b-.de", "a@b..de", "a@.de", "a@b_c", "(a)@b"],
+      ...["a@[127.0.0.1]", `a@${"b".repeat(64)}.de`, '"a"@b', "a,b@c", "a@b,c"],
+    ].map((email): [string, string] => [user(email, SECRET), "the email as it is not a valid"]),
     [user(`${"a".repeat(250)}@b.de`, SECRET), "longer than 254 bytes"],
-    [user("a@b", ""), "it is empty"],
+    [user("a@b", ""), "at least 8 characters"],
+    [user("a@b", "Secret7"), "at least 8 characters"],
+    [user("a@b", "e\u0301".repeat(7)), "at least 8 characters"],
     [user("a@b", SECRET.padEnd(73)), "73 bytes"],
     [user("a@b", SECRET.padEnd(70, "é")), "bytes as bcrypt sees only"],
-    [user("a@b", `${SECRET}\u0000`), "a NUL character"],
-    [user("a@b", `${SECRET}\ud800`), "half of a surrogate pair"],
+    [user("a@b", `${SECRET}-12\u0000`), "a NUL character"],
+    [user("a@b", `${SECRET}-12\ud800`), "half of a surrogate pair"],
     [user("a@b", SECRET.padEnd(5_000)), "larger than 4096 bytes"],
   ];
   for (const [text, reason] of cases) {
@@ -122,6 +120,10 @@ test("reads no more of a body than it may have, told or not", async ({ sql, serv
   assertEquals((await service.signUp("a@b")).status, 201);
   assertEquals(await emailsIn(sql), ["a@b"]);
 });
+
+const HALF_A_BODY = new TextEncoder().encode(
+  "POST /users HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{",
+);
 
 async function readAll(connection: Deno.Conn): Promise<string> {
   const decoder = new TextDecoder();
@@ -210,6 +212,113 @@ test("tells Prometheus what happens", async ({ service }) => {
     assertEquals([families.get(`burst_${name}`), samples.get(`burst_${name}`)], ["gauge", 0]);
   }
 });
+
+test("limits guesses of a user and of an address, and tells when to come back", async (context) => {
+  const { service } = context;
+  assertEquals((await service.signUp("ann@example.com")).status, 201);
+  const guess = (email: string) => service.logIn(email, "a wrong one");
+  // What is right costs nothing, even at the same time.
+  const right = Array.from({ length: 8 }, () => service.logIn("ann@example.com"));
+  assert((await Promise.all(right)).every(({ status }) => [204, 429].includes(status)));
+  const wrong = await Promise.all(Array.from({ length: 5 }, () => guess("ann@example.com")));
+  assertEquals(wrong.map(({ status }) => status).sort(), [401, 401, 401, 429, 429]);
+  const { status, headers, body } = await service.logIn("Ann@example.com");
+  assertEquals(status, 429);
+  assertMatch(headers.get("retry-after")!, /^(19\d|200)$/);
+  assertStringIncludes(JSON.parse(body).error, "try again later");
+  assertEquals((await guess("nobody@example.com")).status, 401);
+  // A taken address is a guess as well, of the last two.
+  assertEquals((await service.signUp("ann@example.com")).status, 409);
+  assertEquals((await guess("somebody@example.com")).status, 401);
+  assertEquals((await guess("else@example.com")).status, 429);
+  assertEquals((await service.signUp("bob@example.com")).status, 429);
+}, ["--guesses-per-user", "3", "--guesses-per-address", "6"]);
+
+test("compares a password in NFC, and replaces hashes of another cost", async (context) => {
+  const { sql, service } = context;
+  const nfd = `${SECRET}-e\u0301`;
+  const [old, odd] = await Promise.all([
+    hashPassword(nfd.normalize("NFC"), { cost: 5 }),
+    hashPassword(nfd, { cost: 4 }),
+  ]);
+  await sql`insert into users values ('old@b', ${old}), ('odd@b', ${odd})`;
+  assertEquals((await service.signUp("new@b", nfd)).status, 201);
+  for (const password of [nfd, nfd.normalize("NFC")]) {
+    assertEquals((await service.logIn("new@b", password)).status, 204);
+    assertEquals((await service.logIn("old@b", password)).status, 204);
+    // As another program has hashed it
+    assertEquals((await service.logIn("odd@b", password)).status, 204);
+  }
+  for (const { hash } of await sql`select hash from users`) {
+    assertMatch(hash, /^\$2b\$04\$/);
+    assert(await verifyPassword(nfd.normalize("NFC"), hash));
+  }
+});
+
+test("keeps the server's words and the names of constraints from clients", async (context) => {
+  const { sql, service } = context;
+  await sql`alter table users add constraint no_shops check (email not like '%@shop%')`;
+  await sql`create function refuse() returns trigger language plpgsql as
+    $$ begin if new.email like 'x%' then raise '»%«', new.hash; end if; return new; end $$`;
+  await sql`create trigger refuse before insert on users for each row execute function refuse()`;
+  for (const email of ["a@shop", "x@b"]) {
+    const { status, body } = await service.signUp(email);
+    const error = "The account cannot be saved: try another email";
+    assertEquals([status, JSON.parse(body)], [422, { error }]);
+  }
+  service.kill("SIGTERM");
+  const { stderr } = await service.output();
+  assertMatch(stderr, /refused: Cannot save a row as .* \(23514, constraint 'no_shops'\)\n/);
+  assertMatch(stderr, /refused: Cannot save a row as a trigger refused it \(P0001\)\n/);
+});
+
+test("answers pipelined requests in turn, and no flood of them", async ({ service }) => {
+  const requests = (count: number) =>
+    new TextEncoder().encode("GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n".repeat(count));
+  using polite = await service.connect();
+  await polite.write(requests(5));
+  const decoder = new TextDecoder();
+  const buffer = new Uint8Array(100_000);
+  for (let text = ""; text.split("HTTP/1.1 200 OK").length < 6;) {
+    text += decoder.decode(buffer.subarray(0, await polite.read(buffer) ?? 0), { stream: true });
+  }
+  using flood = await service.connect();
+  await flood.write(requests(2_000)).catch(() => {});
+  await readAll(flood).catch(() => {});
+  const answered = await service.metric(
+    'burst_http_response_seconds_count{route="/metrics",status="200"}',
+  );
+  assert(answered <= 5 + 8, `${answered} are answered`);
+});
+
+test("calls it no mistake when a client leaves in mid-body", async ({ service }) => {
+  for (let i = 0; i < 3; i++) {
+    using connection = await service.connect();
+    await connection.write(HALF_A_BODY);
+  }
+  const left = 'burst_http_response_seconds_count{route="/users",status="499"}';
+  await until(async () => (await service.get("/metrics")).body.includes(`${left} 3\n`));
+  service.kill("SIGTERM");
+  assertMatch((await service.output()).stderr, /^\S+ Stopping after the requests in progress\n$/);
+});
+
+test("waits at SIGTERM for half a body no longer than for others", async ({ service }) => {
+  using connection = await service.connect();
+  await connection.write(HALF_A_BODY);
+  await until(async () => (await service.metric("burst_connections")) > 1);
+  service.kill("SIGTERM");
+  assertEquals((await service.output()).code, 0);
+}, ["--header-timeout", "1", "--body-timeout", "1"]);
+
+test("exits with 1 if a request was not answered in time", async ({ sql, service, table }) => {
+  await using _ = await lockTable(sql);
+  const reply = service.signUp("ann@example.com").then(() => true, () => false);
+  await until(() => isLockedOut(sql, table));
+  service.kill("SIGTERM");
+  const { code, stderr } = await service.output();
+  assertEquals([code, await reply], [1, false]);
+  assertMatch(stderr, /\nCannot answer 1 of the last requests as .* within 1 s\n/);
+}, ["--header-timeout", "1", "--body-timeout", "1"]);
 
 test("finishes what it has at SIGTERM, and exits with 0", async ({ sql, service, table }) => {
   let reply;
@@ -327,11 +436,40 @@ waitingTest({
   },
 });
 
+waitingTest({
+  ...needing("serve.ts ends at SIGTERM though its database is frozen", ACCOUNT, UNIX),
+  async fn() {
+    await using server = await MortalServer.start();
+    await using service = await ServeRun.start(["--create-table"], server.url);
+    assertEquals((await service.signUp("ann@example.com")).status, 201);
+    await server.freeze();
+    service.kill("SIGTERM");
+    const { code, stderr } = await service.output();
+    assertEquals(code, 0, stderr);
+    await server.thaw();
+  },
+});
+
 databaseTest("serve.ts refuses what cannot work, with one sentence", async (sql, schema) => {
   await sql`create table users (id int primary key, email text, hash text)`;
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = listener.addr as Deno.NetAddr;
   const url = ["--database-url", databaseUrl()];
+  await sql`create table numbers (email int unique, hash text)`;
+  await sql`create table fine (email text unique, hash text)`;
+  const role = `role_${schema}`;
+  await sql`create role ${sql(role)}`;
+  await sql`grant usage on schema ${sql(schema)} to ${sql(role)}`;
+  await sql`grant select on fine to ${sql(role)}`;
+  const as = [...url];
+  as[1] += `${as[1].includes("?") ? "&" : "?"}options=${encodeURIComponent(`-c role=${role}`)}`;
+  // As NATS does, it speaks first.
+  const stranger = createServer((socket) => socket.resume().end("INFO {}\r\n")).listen(
+    0,
+    "127.0.0.1",
+  );
+  await new Promise((resolve) => stranger.once("listening", resolve));
+  const { port: strangerPort } = stranger.address() as AddressInfo;
   const cases: [args: string[], code: number, sentence: RegExp][] = [
     [["--no-such-flag"], 2, /^Cannot run this as there is no flag '--no-such-flag': see --help\n$/],
     [["--port", "70000"], 2, /^Cannot run this as --port must be a whole number from 0 to 65535/],
@@ -346,8 +484,20 @@ databaseTest("serve.ts refuses what cannot work, with one sentence", async (sql,
     ],
     [["--table", `${schema}.nothing`, ...url], 1, /use --create-table, or check --table\n$/],
     [["--table", `${schema}.users`, ...url], 1, /^Cannot .*unique.*\n$/],
+    [["--table", `${schema}.numbers`, ...url], 1, /column 'email' .* of type integer cannot hold/],
+    [["--table", `${schema}.fine`, ...as], 1, /^Cannot .* \(42501\): grant the user SELECT.*\n$/],
     [
-      ["--table", `${schema}.fine`, "--create-table", "--port", `${port}`, ...url],
+      ["--database-url", `postgres://u:Secret@127.0.0.1:${strangerPort}/x`],
+      1,
+      /^Cannot use the database at 127.* as what listens there is no PostgreSQL: .*\n$/,
+    ],
+    [
+      ["--database-url", `postgres://u:Secret@127.0.0.1:${port}/x?connect_timeout=1`],
+      1,
+      /^Cannot use the database at 127.* as it does not answer: .*\n$/,
+    ],
+    [
+      ["--table", `${schema}.fine`, "--create-table", "--cost", "4", "--port", `${port}`, ...url],
       1,
       /^Cannot listen on 127\.0\.0\.1:\d+ as another program does: .*\n$/,
     ],
@@ -360,5 +510,8 @@ databaseTest("serve.ts refuses what cannot work, with one sentence", async (sql,
     }
   } finally {
     listener.close();
+    await new Promise((resolve) => stranger.close(resolve));
+    await sql`drop owned by ${sql(role)}`;
+    await sql`drop role ${sql(role)}`;
   }
 });

@@ -21,12 +21,19 @@ export const FLAGS = {
     `sign-ups and log-ins in progress before others get 503 (default: ${QUEUED_PER_WORKER} per worker)`,
     undefined,
   ),
+  "max-connections": integer("connections at a time; others are closed at once", 400, {
+    max: 100_000,
+  }),
   "max-body": integer("longest request body", 4_096, { placeholder: "BYTES" }),
+  "min-password": integer("fewest characters of a new password", 8, { max: 72 }),
+  "guesses-per-user": integer("failed log-ins of a user in 10 minutes", 10),
+  "guesses-per-address": integer("failed log-ins from an IP address in 10 minutes", 100),
+  "client-header": text("NAME", "header in which your proxy appends the client's address"),
   "header-timeout": integer("time for a client to send the headers of a request", 10, {
     placeholder: "SECONDS",
     max: 3_600,
   }),
-  "body-timeout": integer("time for a client to send a whole request", 20, {
+  "body-timeout": integer("time for a client to send a whole request, and to drain", 20, {
     placeholder: "SECONDS",
     max: 3_600,
   }),
@@ -49,7 +56,8 @@ Usage: deno run -A scripts/serve.ts [flags]
   GET /healthz    200 while the database answers
   GET /metrics    for Prometheus
 
-Under overload it answers 503 with Retry-After. On SIGTERM or Ctrl-C it accepts
+Under overload it answers 503 with Retry-After, and 429 to who guesses
+passwords. On SIGTERM or Ctrl-C it accepts
 nothing new, finishes what is in progress, and exits with 0.
 
 Examples:

@@ -8,8 +8,12 @@ export interface Gauges {
   readonly hashing: { readonly size: number; readonly inFlight: number };
   /** Rows waiting to be sent, and bursts that are out. */
   readonly saving: { readonly queued: number; readonly inFlight: number };
-  /** Requests in hand, and most of them. */
-  readonly requests: { readonly inHand: number; readonly max: number };
+  /** Requests in hand, most of them, and connections. */
+  readonly requests: {
+    readonly inHand: number;
+    readonly max: number;
+    readonly connections: number;
+  };
 }
 
 const SECONDS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
@@ -58,6 +62,7 @@ export class Metrics implements Disposable {
       "Most requests in progress; others get 503",
       () => requests.max,
     );
+    this.#gauge("burst_connections", "Open connections", () => requests.connections);
     this.#gauge("burst_hash_queue", "Passwords waiting for a worker", () => hashing.size);
     this.#gauge("burst_hash_in_flight", "Passwords being hashed", () => hashing.inFlight);
     this.#gauge("burst_save_queue", "Rows waiting to be sent", () => saving.queued);

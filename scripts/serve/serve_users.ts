@@ -2,10 +2,13 @@ import { HashPool } from "../../hash_pool.ts";
 import { helpText, parseFlags } from "../cli/flags.ts";
 import { print } from "../cli/print.ts";
 import type { Database } from "../database/connect.ts";
+import { ScriptError } from "../cli/run.ts";
 import { databaseFromFlags } from "../database/from_flags.ts";
 import { ConcurrencyLimit } from "./concurrency_limit.ts";
 import { checkFlags, FLAGS, maxQueued, USAGE, type Values } from "./flags.ts";
+import { Guesses } from "./guesses.ts";
 import { listen } from "./http_server.ts";
+import { affordable } from "./open_files.ts";
 import { Metrics } from "./metrics.ts";
 import { Service } from "./service.ts";
 import { openUsers } from "./users.ts";
@@ -65,24 +68,53 @@ async function serve(
       get inHand() {
         return concurrencyLimit.inHand;
       },
+      get connections() {
+        return server.connections;
+      },
     },
   });
   const log = (sentence: string) => console.error(`${new Date().toISOString()} ${sentence}`);
-  const maxBody = flags["max-body"];
-  const service = await Service.create({ users, pool, concurrencyLimit, metrics, maxBody, log });
+  const guesses = new Guesses({
+    perUser: flags["guesses-per-user"],
+    perAddress: flags["guesses-per-address"],
+    clientHeader: flags["client-header"]?.toLowerCase(),
+    log,
+  });
+  const service = await Service.create({
+    users,
+    pool,
+    concurrencyLimit,
+    guesses,
+    metrics,
+    maxBody: flags["max-body"],
+    minPassword: flags["min-password"],
+    log,
+  });
+  const wanted = flags["max-connections"];
+  const maxConnections = affordable(wanted);
+  if (maxConnections < wanted) {
+    log(`Open files are limited (ulimit -n): serving ${maxConnections} connections at a time`);
+  }
   const server = await listen({
     host,
     port,
+    maxConnections,
     headerTimeout: 1_000 * flags["header-timeout"],
     requestTimeout: 1_000 * flags["body-timeout"],
     answer: (asked) => service.answer(asked),
   });
   print(`Listening on ${server.url}, at most ${max} requests in progress`);
-  await aborted(signal);
+  await Promise.race([aborted(signal), server.failed]);
   service.stop();
   log("Stopping after the requests in progress");
   await sleep(1_000 * flags["drain-delay"]);
-  await server.close();
+  const patience = flags["body-timeout"];
+  const cutOff = await server.close(1_000 * patience);
+  if (cutOff > 0) {
+    throw new ScriptError(
+      `Cannot answer ${cutOff} of the last requests as they were not done within ${patience} s`,
+    );
+  }
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

@@ -1,11 +1,11 @@
 import type { HashPool } from "../../hash_pool.ts";
 import { PoolClosedError, WorkError, WorkerStartError } from "../../pool.ts";
-import { randomPassword } from "../../workload.ts";
+import { checkPassword, randomPassword } from "../../workload.ts";
 import { UnknownOutcomeError } from "../../batcher.ts";
 import { PostgresWriteError } from "../../postgres.ts";
-import { rejectionReason } from "../table/table.ts";
 import type { ConcurrencyLimit } from "./concurrency_limit.ts";
-import { checkNewUser, type Credentials, readCredentials, Refusal } from "./credentials.ts";
+import { checkNewUser, type Credentials, GONE, readCredentials, Refusal } from "./credentials.ts";
+import type { Guesses } from "./guesses.ts";
 import type { Answer, Asked } from "./http_server.ts";
 import type { Metrics } from "./metrics.ts";
 import type { Users } from "./users.ts";
@@ -15,9 +15,12 @@ export interface ServiceParts {
   readonly users: Users;
   readonly pool: Pick<HashPool, "hash" | "verify">;
   readonly concurrencyLimit: ConcurrencyLimit;
+  readonly guesses: Pick<Guesses, "take">;
   readonly metrics: Metrics;
   /** Most bytes of a body. */
   readonly maxBody: number;
+  /** Fewest characters of a new password. */
+  readonly minPassword: number;
   /** Called with a sentence for whoever runs the service. There is nothing of a user in it. */
   readonly log: (sentence: string) => void;
 }
@@ -27,8 +30,14 @@ type Handler = (asked: Asked) => Promise<Answer>;
 /** Answers requests. */
 export class Service {
   readonly #parts: ServiceParts;
-  /** A hash that is no user's, to be compared where there is no user: that takes as long. */
-  readonly #decoy: string;
+  /**
+   * A hash that is no user's, to be compared where there is no user, so that it takes as long. It is as
+   * dear as the dearest hash of a user so far.
+   */
+  #decoy: string;
+  /** What every new hash begins with: the algorithm and its cost. */
+  readonly #kind: string;
+  #replaces = true;
   readonly #routes: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
     "/users": {
       POST: (asked) => this.#withCredentials(asked, (user) => this.#signUp(user, asked)),
@@ -46,6 +55,7 @@ export class Service {
   private constructor(parts: ServiceParts, decoy: string) {
     this.#parts = parts;
     this.#decoy = decoy;
+    this.#kind = kindOf(decoy);
   }
 
   /** Makes a service, once it can answer the first request. */
@@ -97,49 +107,120 @@ export class Service {
     return await work(credentials);
   }
 
-  async #signUp(credentials: Credentials, { signal }: Asked): Promise<Answer> {
-    const { users, pool } = this.#parts;
-    checkNewUser(credentials);
+  async #signUp(credentials: Credentials, asked: Asked): Promise<Answer> {
+    const { users, pool, guesses, minPassword } = this.#parts;
+    checkNewUser(credentials, { minPassword });
     const { email, password } = credentials;
-    const taken = refused(409, "An account with this email exists: log in instead");
-    // Known before it is hashed: a taken address costs no hash, and nor does a database that is gone.
-    if (await users.has(email)) return taken;
-    const hash = await pool.hash(password, { signal });
+    const guess = guesses.take(asked);
+    if ("retryAfter" in guess) return tooMany(guess);
+    let isTaken = false;
     try {
-      if (await users.add(email, hash) === "skipped") return taken;
+      // Known before it is hashed: a taken address costs no hash, and nor does a database that is gone.
+      isTaken = await users.has(email);
+      if (!isTaken) {
+        const hash = await pool.hash(password, { signal: asked.signal });
+        isTaken = await users.add(email, hash) === "skipped";
+      }
     } catch (error) {
       if (error instanceof PostgresWriteError && error.bisectable) {
-        return refused(422, rejectionReason(error, hash));
+        this.#parts.log(`A sign-up was refused: ${error.message}`);
+        return refused(422, "The account cannot be saved: try another email");
       }
       if ((error as { outcome?: unknown }).outcome !== "unknown") throw error;
       this.#lost(error);
       return this.#later(
         "The account may or may not have been created, as the database did not answer: try to log in, or sign up again",
       );
+    } finally {
+      // Who asks for addresses until one is taken is guessing too.
+      if (!isTaken) guess.giveBack();
     }
     this.#found();
+    if (isTaken) return refused(409, "An account with this email exists: log in instead");
     return { status: 201, body: { email } };
   }
 
-  async #logIn({ email, password }: Credentials, { signal }: Asked): Promise<Answer> {
-    const isText = email.isWellFormed() && !email.includes("\0");
-    const hash = isText ? await this.#parts.users.hashOf(email) : undefined;
-    if (await this.#verify(password, hash, signal)) return { status: 204 };
-    return refused(401, "The email and password do not match");
+  async #logIn(credentials: Credentials, asked: Asked): Promise<Answer> {
+    const guess = this.#parts.guesses.take(asked, credentials.email);
+    if ("retryAfter" in guess) return tooMany(guess);
+    let isWrong = false;
+    try {
+      const hash = await this.#hashOf(credentials.email);
+      isWrong = !await this.#isRight(credentials, hash, asked.signal);
+    } finally {
+      if (!isWrong) guess.giveBack();
+    }
+    return isWrong ? refused(401, "The email and password do not match") : { status: 204 };
   }
 
+  async #hashOf(email: string): Promise<string | undefined> {
+    if (!email.isWellFormed() || email.includes("\0")) return undefined;
+    try {
+      return await this.#parts.users.hashOf(email);
+    } catch (error) {
+      // No user has an address that the column cannot hold.
+      if (error instanceof PostgresWriteError && error.bisectable) return undefined;
+      throw error;
+    }
+  }
+
+  async #isRight(
+    { email, password, typed }: Credentials,
+    hash: string | undefined,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    // A hash from elsewhere may be of the password as it was typed.
+    for (const one of new Set([password, typed])) {
+      if (!await this.#verify(one, hash, signal)) continue;
+      if (kindOf(hash!) !== this.#kind || one !== password) {
+        await this.#rehash(email, { hash: hash!, password, signal });
+      }
+      return true;
+    }
+    return false;
+  }
+
+  /** Takes as long for any hash of the same cost or a lower one, and without one. */
   async #verify(password: string, hash: string | undefined, signal: AbortSignal): Promise<boolean> {
     const { pool } = this.#parts;
-    if (hash !== undefined) {
+    const compare = async (hash: string) => {
       try {
         return await pool.verify(password, hash, { signal });
       } catch (error) {
         // The table has something else in the place of a hash, or one that cannot be computed.
         if (!(error instanceof TypeError || error instanceof RangeError)) throw error;
+        return false;
       }
+    };
+    if (hash !== undefined) this.#decoy = dearer(this.#decoy, hash);
+    const [isRight] = await Promise.all([
+      hash !== undefined && compare(hash),
+      (hash === undefined || kindOf(hash) !== kindOf(this.#decoy)) && compare(this.#decoy),
+    ]);
+    return isRight;
+  }
+
+  /** Replaces a hash of another cost or algorithm, now that the password is known. */
+  async #rehash(
+    email: string,
+    { hash, password, signal }: { hash: string; password: string; signal: AbortSignal },
+  ): Promise<void> {
+    if (!this.#replaces) return;
+    try {
+      checkPassword(password);
+    } catch {
+      return; // as the other algorithm takes longer ones
     }
-    await pool.verify(password, this.#decoy, { signal });
-    return false;
+    const { pool, users, log } = this.#parts;
+    const fresh = await pool.hash(password, { signal });
+    try {
+      await users.replace(email, hash, fresh);
+    } catch (error) {
+      // The log-in is right nevertheless.
+      if ((error as { code?: unknown }).code !== "42501") return;
+      this.#replaces = false;
+      log("Hashes of another cost stay as they are: grant UPDATE on the table to replace them");
+    }
   }
 
   async #health(): Promise<Answer> {
@@ -177,11 +258,15 @@ export class Service {
   #explain(error: unknown, { signal }: Asked): Answer {
     if (error instanceof Refusal) return refused(error.status, error.message, error);
     // Nobody reads it.
-    if (signal.aborted) return refused(499, "The client has disconnected", { close: true });
+    if (signal.aborted) return refused(GONE, "The client has disconnected", { close: true });
     if (error instanceof PoolClosedError) return this.#later("The service is shutting down");
     if (error instanceof WorkError || error instanceof WorkerStartError) {
       this.#parts.log(`A password could not be hashed: ${error.message}`);
       return this.#later("The password could not be hashed: try again");
+    }
+    if (error instanceof PostgresWriteError && !error.retryable) {
+      this.#parts.log(`The database refuses a request: ${error.message}`);
+      return this.#later("The service cannot use its database: try again later");
     }
     if (error instanceof PostgresWriteError || error instanceof UnknownOutcomeError) {
       this.#lost(error);
@@ -205,6 +290,29 @@ export class Service {
     this.#reachable = true;
     this.#parts.log("The database answers again");
   }
+}
+
+/** The algorithm of a hash and its cost: for bcrypt, `$2b$12$`, whatever the letter. */
+function kindOf(hash: string): string {
+  const cost = /^\$2[aby]\$(0[4-9]|[12]\d|3[01])\$/.exec(hash)?.[1];
+  return cost === undefined ? "other" : `$2b$${cost}$`;
+}
+
+/** The dearest hash that every log-in is made to wait for, some two seconds. */
+const DEAREST = "$2b$15$";
+
+/** The decoy, at the cost of a hash if that is higher. */
+function dearer(decoy: string, hash: string): string {
+  const kind = kindOf(hash);
+  return kind !== "other" && kind > kindOf(decoy) && kind <= DEAREST
+    ? kind + decoy.slice(kind.length)
+    : decoy;
+}
+
+function tooMany({ retryAfter }: { readonly retryAfter: number }): Answer {
+  return refused(429, "Too many failed attempts: try again later", {
+    headers: { "retry-after": `${retryAfter}` },
+  });
 }
 
 function refused(

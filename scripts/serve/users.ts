@@ -1,8 +1,10 @@
 import type { Sql } from "postgres";
 import { AsyncBatcher, type BatchReport } from "../../batcher.ts";
-import { postgresLookup, type RowOutcome } from "../../postgres.ts";
+import { describeTable, postgresLookup, type RowOutcome } from "../../postgres.ts";
+import { ScriptError } from "../cli/run.ts";
+import { within } from "../cli/within.ts";
 import { tableSinks } from "../table/sinks.ts";
-import { makeRow, prepareTable } from "../table/table.ts";
+import { makeRow, prepareTable, quoteTable } from "../table/table.ts";
 
 /** The users in the database. What one of them asks for goes in a burst with what others do. */
 export interface Users extends AsyncDisposable {
@@ -12,6 +14,8 @@ export interface Users extends AsyncDisposable {
   hashOf(email: string): Promise<string | undefined>;
   /** Saves a user, and resolves once the row is committed. */
   add(email: string, hash: string): Promise<RowOutcome>;
+  /** Replaces the hash of a user, unless it has changed meanwhile. */
+  replace(email: string, old: string, hash: string): Promise<void>;
   /** Resolves once the database answers. */
   ping(): Promise<void>;
   /** Rows that wait to be sent. */
@@ -36,6 +40,12 @@ export interface UsersOptions {
 const TIMEOUT = 3_000;
 const RETRY_FOR = 3_000;
 
+/** How long closing may take: as long as an attempt, and some more. */
+const LAST_SAVES = 5_000;
+
+/** An address as it is stored. */
+const EXAMPLE = "ann@example.com";
+
 /** How long the database may take to say that it is there, in milliseconds. */
 const PING_TIMEOUT = 2_000;
 
@@ -58,26 +68,24 @@ export async function openUsers(
     onSave: onBatch,
   });
   const rows = new AsyncBatcher(sink);
-  const users = new AsyncBatcher(
-    postgresLookup(sql, { table: name, key: "email", columns: ["hash"] }),
-    { timeout: TIMEOUT, retry: { deadline: RETRY_FOR } },
-  );
+  const lookup = postgresLookup(sql, { table: name, key: "email", columns: ["hash"] });
+  await lookup.check();
+  const email = (await describeTable(sql, name)).columns.find(({ name }) => name === "email")!;
+  if (!await email.keeps(EXAMPLE)) {
+    throw new ScriptError(
+      `Cannot save users as column 'email' of table '${name}' of type ${email.type} cannot hold an address: make it text`,
+    );
+  }
+  const users = new AsyncBatcher(lookup, { timeout: TIMEOUT, retry: { deadline: RETRY_FOR } });
+  const replacement = `update ${quoteTable(name)} set hash = $1 where email = $2 and hash = $3`;
   return {
     has: async (email) => (await users.add(email)).row !== undefined,
     hashOf: async (email) => (await users.add(email)).row?.hash ?? undefined,
     add: (email, hash) => rows.add(makeRow(target, { id: email, hash, carried: [] })),
-    async ping() {
-      const timeout = Promise.withResolvers<never>();
-      const timer = setTimeout(
-        () => timeout.reject(new Error(`it did not answer for ${PING_TIMEOUT / 1_000} s`)),
-        PING_TIMEOUT,
-      );
-      try {
-        await Promise.race([sql.unsafe("select 1"), timeout.promise]);
-      } finally {
-        clearTimeout(timer);
-      }
+    async replace(email, old, hash) {
+      await inTime(sql.unsafe(replacement, [hash, email, old]), TIMEOUT);
     },
+    ping: () => inTime(sql.unsafe("select 1"), PING_TIMEOUT),
     get queued() {
       return rows.size;
     },
@@ -85,7 +93,13 @@ export async function openUsers(
       return rows.inFlight;
     },
     async [Symbol.asyncDispose]() {
-      await Promise.all([rows.close(), users.close()]);
+      if (await within(LAST_SAVES, Promise.all([rows.close(), users.close()]))) return;
+      void rows.abort();
+      void users.abort();
     },
   };
+}
+
+async function inTime(answer: Promise<unknown>, limit: number): Promise<void> {
+  if (!await within(limit, answer)) throw new Error(`it did not answer for ${limit / 1_000} s`);
 }
