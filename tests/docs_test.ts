@@ -183,6 +183,40 @@ Deno.test({
   },
 });
 
+databaseTest("docs/service.md shows permissions with which serve.ts works", async (_, schema) => {
+  const page = pages.get("docs/service.md")!;
+  const [, unit] = /^ExecStart=\S+ (.*)$/m.exec(page)!;
+  const command: string[] = JSON.parse(/^CMD (.*)$/m.exec(page)![1]);
+  const words = [unit.split(" "), command.slice(1)];
+  const flags = words.map((all) => all.slice(0, all.indexOf("scripts/serve.ts")));
+  assertEquals(
+    ...flags.map((all) => all.filter((one) => !one.startsWith("--allow-net="))) as [
+      string[],
+      string[],
+    ],
+  );
+  const { hostname, port } = new URL(databaseUrl());
+  const net = `--allow-net=127.0.0.1:0,${hostname}:${port || 5432}`;
+  const args = flags[0].map((one) => one.startsWith("--allow-net=") ? net : one);
+  const child = new Deno.Command(Deno.execPath(), {
+    args: [
+      ...[...args, "scripts/serve.ts", "--port", "0", "--cost", "4"],
+      ...["--create-table", "--table", `${schema}.users`],
+    ],
+    cwd: ROOT,
+    env: { NO_COLOR: "1", DATABASE_URL: databaseUrl() },
+    stdin: "null",
+    stdout: "piped",
+    stderr: "inherit",
+  }).spawn();
+  let stdout = "";
+  for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
+    stdout += text;
+    if (stdout.includes("\n")) child.kill("SIGTERM");
+  }
+  assertEquals([(await child.status).code, /^Listening on/.test(stdout)], [0, true]);
+});
+
 Deno.test({
   ...needing("docs/ names everything that mod.ts exports"),
   fn() {

@@ -58,7 +58,9 @@ Examples:
 Least permissions, instead of -A:
   --allow-env --allow-net --allow-read
   and --allow-write for --rejects
-  and --allow-run --allow-sys --allow-write for --data-dir`;
+  and --allow-run --allow-sys --allow-write for --data-dir
+
+Narrower still: --frozen --allow-read=.,INPUT --allow-net=DATABASE:5432`;
 
 /** What is to be done, as far as the command line tells. */
 export interface Plan extends InputPlan {

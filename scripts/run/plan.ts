@@ -63,7 +63,9 @@ Examples:
 Least permissions, instead of -A:
   --allow-env --allow-net --allow-read
   and --allow-write for --rejects
-  and --allow-run --allow-sys --allow-write for --data-dir`;
+  and --allow-run --allow-sys --allow-write for --data-dir
+
+Narrower still: --frozen --allow-read=.,WORK,INPUT --allow-net=DATABASE:5432`;
 
 /** The values of the flags. */
 export type Values = ReturnType<typeof parseFlags<typeof FLAGS>>;

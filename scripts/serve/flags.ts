@@ -67,7 +67,9 @@ Examples:
 
 Least permissions, instead of -A:
   --allow-env --allow-net --allow-read
-  and --allow-run --allow-sys --allow-write to start a server of its own`;
+  and --allow-run --allow-sys --allow-write to start a server of its own
+
+Narrower still: --frozen --allow-read=. --allow-net=HOST:PORT,DATABASE:5432`;
 
 /** The values of the flags. */
 export type Values = ReturnType<typeof parseFlags<typeof FLAGS>>;
