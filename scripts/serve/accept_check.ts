@@ -26,6 +26,7 @@ export function watchAccepting(
   let failures = 0;
   let timer: ReturnType<typeof setTimeout>;
   let probe: Socket | undefined;
+  let isOver = false;
 
   async function check(): Promise<void> {
     const isFine = await new Promise<boolean>((resolve) => {
@@ -43,6 +44,7 @@ export function watchAccepting(
       probe.resume();
     });
     probe?.destroy();
+    if (isOver) return;
     failures = isFine ? 0 : failures + 1;
     if (failures >= FAILURES) {
       return reject(
@@ -62,6 +64,7 @@ export function watchAccepting(
   return {
     failed,
     [Symbol.dispose]() {
+      isOver = true;
       clearTimeout(timer);
       probe?.destroy();
     },
