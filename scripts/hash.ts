@@ -10,6 +10,7 @@ import { HashPool } from "../hash_pool.ts";
 import { helpText, parseFlags } from "./cli/flags.ts";
 import { print } from "./cli/print.ts";
 import { runScript } from "./cli/run.ts";
+import { unlessAborted } from "./cli/unless_aborted.ts";
 import type { Database } from "./database/connect.ts";
 import { databaseFromFlags } from "./database/from_flags.ts";
 import { FLAGS, makePlan, type Plan, USAGE, type Values } from "./hash/plan.ts";
@@ -38,7 +39,8 @@ export async function main(signal: AbortSignal, args = Deno.args): Promise<void>
   const plan = makePlan(INPUT, flags);
   const { json, rejects } = flags;
   if (rejects !== undefined) await checkRejectsPath(rejects, plan.path);
-  await using input = await openInput(plan.path, signal);
+  // A pipe opens when somebody writes to it.
+  await using input = await unlessAborted(openInput(plan.path), signal);
   await using database = flags["dry-run"] ? undefined : await databaseFromFlags(flags, signal);
   const running = hashAll(input, plan, { flags, database, signal });
   await reportJob(running, { work: flags.hashed ? COPY : WORK, json, database, signal });
@@ -57,7 +59,10 @@ async function hashAll(
   if (database !== undefined) {
     const create = flags["create-table"];
     const numbered = reading.format === "lines";
-    await prepareTable(database.sql, target, { create, numbered, onConflict });
+    await unlessAborted(
+      prepareTable(database.sql, target, { create, numbered, onConflict }),
+      signal,
+    );
   }
   await using pool = flags.hashed ? undefined : new HashPool({ workers, cost, engine });
   return await runJob({

@@ -11,6 +11,7 @@ import { postgresLookup } from "../postgres.ts";
 import { helpText, parseFlags } from "./cli/flags.ts";
 import { print } from "./cli/print.ts";
 import { runScript } from "./cli/run.ts";
+import { unlessAborted } from "./cli/unless_aborted.ts";
 import type { Database } from "./database/connect.ts";
 import { databaseFromFlags } from "./database/from_flags.ts";
 import { type Input, openInput } from "./input/input.ts";
@@ -42,7 +43,8 @@ export async function main(signal: AbortSignal, args = Deno.args): Promise<void>
   const plan = makePlan(work, INPUT, flags);
   const { json, rejects } = flags;
   if (rejects !== undefined) await checkRejectsPath(rejects, plan.path);
-  await using input = await openInput(plan.path, signal);
+  // A pipe opens when somebody writes to it.
+  await using input = await unlessAborted(openInput(plan.path), signal);
   await using database = flags["dry-run"] ? undefined : await databaseFromFlags(flags, signal);
   const running = computeAll(input, plan, { flags, database, signal });
   await reportJob(running, { work: WORK, json, database, signal });

@@ -10,7 +10,6 @@ import { type Line, readLines } from "../scripts/input/lines.ts";
 import { type Format, readPages } from "../scripts/input/pages.ts";
 import type { InputColumns, Page } from "../scripts/input/row.ts";
 import { readUsers, type UsersOptions } from "../scripts/input/users.ts";
-import { needing, UNIX } from "./_needs.ts";
 import { withFolder } from "./fixtures/embedded_helpers.ts";
 
 /** Not in TypeScript's library yet. */
@@ -361,21 +360,6 @@ Deno.test("openInput() tells what is wrong with a file", { ignore }, async () =>
     await assertRejects(() => openInput(join(folder, "b")), ScriptError, "there is no such file");
     await assertRejects(() => openInput(folder), ScriptError, "it is a folder");
   });
-});
-
-Deno.test({
-  ...needing("openInput() gives up a pipe that nobody writes to where the signal is aborted", UNIX),
-  fn: () =>
-    withFolder(async (folder) => {
-      const path = join(folder, "pipe");
-      await new Deno.Command("mkfifo", { args: [path] }).output();
-      const controller = new AbortController();
-      const opening = openInput(path, controller.signal);
-      controller.abort(new Error("Stopped"));
-      await assertRejects(() => opening, Error, "Stopped");
-      // The system still waits for it.
-      using _ = await Deno.open(path, { write: true });
-    }),
 });
 
 Deno.test("openInput() ends where the signal is aborted", { ignore }, async () => {

@@ -54,24 +54,15 @@ export function delimiterOf(path: string): string | undefined {
 /**
  * Opens a file, or with `-` the standard input. What is packed with gzip is unpacked.
  *
- * @param signal Gives up: a named pipe opens only when somebody writes to it.
  * @throws {ScriptError} If it cannot be read.
  */
-export async function openInput(
-  path: string,
-  signal?: AbortSignal,
-): Promise<Input & AsyncDisposable> {
+export async function openInput(path: string): Promise<Input & AsyncDisposable> {
   const name = path === "-" ? "the standard input" : `'${path}'`;
   const failed = (error: unknown) =>
     error instanceof ScriptError
       ? error
       : new ScriptError(`Cannot read ${name} as ${whyUnusable(error)}`);
-  const opening = open(path);
-  const { stream, size, hasChanged } = await orAborted(opening, signal).catch((error) => {
-    if (signal?.aborted) {
-      opening.then(({ stream }) => stream.cancel()).catch(() => {});
-      throw error;
-    }
+  const { stream, size, hasChanged } = await open(path).catch((error) => {
     throw failed(error);
   });
   let bytesRead = 0;
@@ -132,17 +123,6 @@ export async function openInput(
       if (!stream.locked) await stream.cancel();
     },
   };
-}
-
-async function orAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const abort = () => reject(signal!.reason);
-  signal?.addEventListener("abort", abort);
-  try {
-    return await Promise.race([promise, aborted]);
-  } finally {
-    signal?.removeEventListener("abort", abort);
-  }
 }
 
 async function open(path: string): Promise<{

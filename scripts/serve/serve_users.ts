@@ -3,6 +3,7 @@ import { helpText, parseFlags } from "../cli/flags.ts";
 import { print } from "../cli/print.ts";
 import type { Database } from "../database/connect.ts";
 import { ScriptError } from "../cli/run.ts";
+import { unlessAborted } from "../cli/unless_aborted.ts";
 import { databaseFromFlags } from "../database/from_flags.ts";
 import { ConcurrencyLimit } from "./concurrency_limit.ts";
 import { checkFlags, FLAGS, maxQueued, USAGE, type Values } from "./flags.ts";
@@ -53,12 +54,13 @@ async function serve(
   const { table, host, port } = flags;
   const max = maxQueued(flags);
   const concurrencyLimit = new ConcurrencyLimit(max);
-  await using users = await openUsers(database.sql, {
+  const opening = openUsers(database.sql, {
     table,
     // What is new has no table yet.
     create: flags["create-table"] || database.embedded,
     onBatch: (report) => metrics.noteBatch(report),
   });
+  await using users = await unlessAborted(opening, signal);
   await using pool = openHasher(flags);
   using metrics = new Metrics({
     hashing: pool,
