@@ -164,7 +164,14 @@ export function postgresWriter<T extends object = Row>(
   const target: readonly string[] = conflict?.target ?? [];
   const update = conflict?.action === "update" ? updatedColumns(columns, conflict) : undefined;
   const plan = new Plan(async (signal) => {
-    const found = await readTable(sql, { table, columns, target, purpose: "save rows", signal });
+    const found = await readTable(sql, {
+      table,
+      columns,
+      target,
+      updated: update,
+      purpose: "save rows",
+      signal,
+    });
     const byName = (name: string) => found.columns[columns.findIndex((one) => one === name)];
     return new Saver(sql, found, conflict && { update: update?.map(byName) });
   });

@@ -90,7 +90,7 @@ databaseTest("postgresWriter() bisects a row that row security refuses", async (
     assertEquals(codes(refused), ["42501", "42501", "42501"]);
     assertEquals(
       (refused[0] as Error).message,
-      "Cannot save rows as the user may not do that (42501): grant the user SELECT and INSERT on the table, and UPDATE where rows are updated",
+      "Cannot save rows as the user may not INSERT column 'id' of table 'things': grant the right, or use another user",
     );
   } finally {
     await sql`drop owned by ${sql(role)}`;

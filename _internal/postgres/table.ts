@@ -47,7 +47,11 @@ export interface CatalogueColumn {
   readonly required: boolean;
   /** Why nothing can be inserted into it. */
   readonly readOnly: string | null;
+  /** The rights that the user has to it. */
+  readonly rights: readonly Right[];
 }
+
+type Right = "SELECT" | "INSERT" | "UPDATE";
 
 /** A table as the catalogue describes it. */
 export interface CatalogueTable {
@@ -104,7 +108,10 @@ select json_build_object(
           from pg_type e where e.oid = b.typelem and b.typcategory = 'A')),
       'required', a.attnotnull and not a.atthasdef and a.attidentity = '',
       'readOnly', case when a.attgenerated <> '' then 'is generated'
-        when a.attidentity = 'a' then 'is an identity column generated always' end)
+        when a.attidentity = 'a' then 'is an identity column generated always' end,
+      'rights', array(
+        select name from unnest(array['SELECT', 'INSERT', 'UPDATE']) name
+        where has_column_privilege(c.oid, a.attnum, name)))
       order by a.attnum)
     from pg_attribute a
     cross join lateral (
@@ -141,11 +148,13 @@ where c.relname = $2 and c.relkind in ('r', 'p', 'v', 'f')
 /** Reads from the catalogue what the statements need, and refuses what they could not do. */
 export async function readTable(
   sql: Sql,
-  { table, columns, target, purpose, signal }: {
+  { table, columns, target, updated = [], purpose, signal }: {
     table: string;
     columns: readonly string[];
     /** The columns of a unique key, among the others; may be empty. */
     target: readonly string[];
+    /** The columns that are updated. */
+    updated?: readonly string[];
     purpose: Purpose;
     signal: AbortSignal;
   },
@@ -162,6 +171,19 @@ export async function readTable(
     }
     return { name, quoted, type, keyType, encode: encoderFor(name, value, purpose) };
   });
+  const needed: [Right, readonly string[]][] = purpose === "save rows"
+    ? [["INSERT", columns], ["SELECT", target], ["UPDATE", updated]]
+    : [["SELECT", columns]];
+  for (const [right, names] of needed) {
+    const missing = names.find((name) =>
+      !findColumn(catalogue, name, { table, purpose }).rights.includes(right)
+    );
+    if (missing === undefined) continue;
+    throw new PostgresWriteError(
+      "42501",
+      `Cannot ${purpose} as the user may not ${right} column '${missing}' of table '${table}': grant the right, or use another user`,
+    );
+  }
   if (target.length > 0) checkTarget(catalogue, target, { table, purpose });
   return {
     quoted: catalogue.quoted,
