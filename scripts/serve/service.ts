@@ -25,6 +25,12 @@ export interface ServiceParts {
   readonly log: (sentence: string) => void;
 }
 
+/**
+ * Up to so many steps the cost of a hash is close to the present one. The work of a cheaper hash is
+ * less than the difference that can be seen.
+ */
+const CLOSE = 3;
+
 type Handler = (asked: Asked) => Promise<Answer>;
 
 /** Answers requests. */
@@ -35,8 +41,8 @@ export class Service {
    * dear as the dearest hash of a user so far.
    */
   #decoy: string;
-  /** What every new hash begins with: the algorithm and its cost. */
-  readonly #kind: string;
+  /** The cost of new hashes. */
+  readonly #cost: number;
   #replaces = true;
   readonly #routes: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
     "/users": {
@@ -55,7 +61,7 @@ export class Service {
   private constructor(parts: ServiceParts, decoy: string) {
     this.#parts = parts;
     this.#decoy = decoy;
-    this.#kind = kindOf(decoy);
+    this.#cost = costOf(decoy);
   }
 
   /** Makes a service, once it can answer the first request. */
@@ -172,7 +178,7 @@ export class Service {
     // A hash from elsewhere may be of the password as it was typed.
     for (const one of new Set([password, typed])) {
       if (!await this.#verify(one, hash, signal)) continue;
-      if (kindOf(hash!) !== this.#kind || one !== password) {
+      if (costOf(hash!) !== this.#cost || one !== password) {
         await this.#rehash(email, { hash: hash!, password, signal });
       }
       return true;
@@ -192,11 +198,20 @@ export class Service {
         return false;
       }
     };
-    if (hash !== undefined) this.#decoy = dearer(this.#decoy, hash);
-    const [isRight] = await Promise.all([
-      hash !== undefined && compare(hash),
-      (hash === undefined || kindOf(hash) !== kindOf(this.#decoy)) && compare(this.#decoy),
-    ]);
+    if (hash === undefined) {
+      await compare(this.#decoy);
+      return false;
+    }
+    const cost = costOf(hash);
+    if (cost > costOf(this.#decoy) && cost <= DEAREST) this.#decoy = withCost(this.#decoy, cost);
+    const missing = costOf(this.#decoy) - cost;
+    if (missing > CLOSE || Number.isNaN(cost)) {
+      const [isRight] = await Promise.all([compare(hash), compare(this.#decoy)]);
+      return isRight;
+    }
+    // Each step of the cost doubles the work, so this adds up to that of the decoy.
+    const isRight = await compare(hash);
+    for (let i = 0; i < missing && !isRight; i++) await compare(withCost(this.#decoy, cost + i));
     return isRight;
   }
 
@@ -292,21 +307,17 @@ export class Service {
   }
 }
 
-/** The algorithm of a hash and its cost: for bcrypt, `$2b$12$`, whatever the letter. */
-function kindOf(hash: string): string {
-  const cost = /^\$2[aby]\$(0[4-9]|[12]\d|3[01])\$/.exec(hash)?.[1];
-  return cost === undefined ? "other" : `$2b$${cost}$`;
+/** The cost of a hash, `NaN` where it is not bcrypt's. */
+function costOf(hash: string): number {
+  return Number(/^\$2[aby]\$(0[4-9]|[12]\d|3[01])\$/.exec(hash)?.[1]);
 }
 
-/** The dearest hash that every log-in is made to wait for, some two seconds. */
-const DEAREST = "$2b$15$";
+/** The highest cost that every log-in is made to wait for: some two seconds. */
+const DEAREST = 15;
 
-/** The decoy, at the cost of a hash if that is higher. */
-function dearer(decoy: string, hash: string): string {
-  const kind = kindOf(hash);
-  return kind !== "other" && kind > kindOf(decoy) && kind <= DEAREST
-    ? kind + decoy.slice(kind.length)
-    : decoy;
+/** A hash that nobody has the password of, of another cost. */
+function withCost(hash: string, cost: number): string {
+  return `$2b$${`${cost}`.padStart(2, "0")}$${hash.slice(7)}`;
 }
 
 function tooMany({ retryAfter }: { readonly retryAfter: number }): Answer {

@@ -100,6 +100,12 @@ export async function openUsers(
   };
 }
 
+/** Waits for an answer of the database. What it says of a refusal may be anything, and is dropped. */
 async function inTime(answer: Promise<unknown>, limit: number): Promise<void> {
-  if (!await within(limit, answer)) throw new Error(`it did not answer for ${limit / 1_000} s`);
+  const isInTime = await within(limit, answer).catch((error) => {
+    const { code, severity } = error as { code?: string; severity?: string };
+    if (severity === undefined) throw error;
+    throw Object.assign(new Error(`it refuses that (${code})`), { code });
+  });
+  if (!isInTime) throw new Error(`it did not answer for ${limit / 1_000} s`);
 }
