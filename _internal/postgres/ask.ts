@@ -32,6 +32,12 @@ export interface AskOptions {
    * @default {false}
    */
   readonly prepare?: boolean;
+  /**
+   * Whether the server's own words may be shown: where no value is asked about, none is in them.
+   *
+   * @default {false}
+   */
+  readonly quotable?: boolean;
 }
 
 /**
@@ -41,8 +47,9 @@ export interface AskOptions {
 export async function ask(
   sql: Sql,
   text: string,
-  { intent, parameters, signal, limit = LIMIT, reset = true, prepare = false }: AskOptions,
+  options: AskOptions,
 ): Promise<Answer> {
+  const { intent, parameters, signal, limit = LIMIT, reset = true, prepare = false } = options;
   const refusal = (why: string) =>
     new PostgresWriteError("57014", `Cannot ${intent} as ${why}`, { sent: false });
   if (signal?.aborted) throw refusal("it was called off");
@@ -59,7 +66,16 @@ export async function ask(
     );
   }
   if ("result" in statement.end) return statement.end.result;
-  throw withoutValues(statement.end.error, intent, { sent: false });
+  const { error } = statement.end;
+  const safe = withoutValues(error, intent, { sent: false });
+  if (!options.quotable || !statement.isAnswered || !(safe instanceof PostgresWriteError)) {
+    throw safe;
+  }
+  throw new PostgresWriteError(
+    safe.code,
+    `Cannot ${intent} as the server refuses to: ${(error as Error).message} (${safe.code})`,
+    { sent: false },
+  );
 }
 
 /** The one cell of an answer that is one row. */

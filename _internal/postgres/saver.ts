@@ -2,7 +2,6 @@ import type { Sql } from "postgres";
 import type { Batch } from "../../batcher.ts";
 import { UnknownOutcomeError } from "../shared/outcome.ts";
 import { ask, cellOf } from "./ask.ts";
-import { PostgresWriteError } from "./errors.ts";
 import {
   type ConflictPlan,
   hasVersions,
@@ -75,18 +74,11 @@ export class Saver {
    */
   async explain(): Promise<void> {
     if (this.table.isLocked) return;
-    const parameters = this.table.columns.map(() => "{}");
-    const intent = "save rows";
-    try {
-      await ask(this.#sql, `explain ${this.#statement}`, { intent, parameters });
-    } catch (error) {
-      if (!(error instanceof PostgresWriteError) || error.retryable) throw error;
-      const { quoted } = this.table;
-      throw new PostgresWriteError(
-        error.code,
-        `Cannot save rows to ${quoted} as the server refuses to: ${error.message}`,
-      );
-    }
+    await ask(this.#sql, `explain ${this.#statement}`, {
+      intent: `save rows to ${this.table.quoted}`,
+      parameters: this.table.columns.map(() => "{}"),
+      quotable: true,
+    });
   }
 
   async #insert(
