@@ -19,7 +19,7 @@ import { runScript } from "./cli/run.ts";
 import { unlessAborted } from "./cli/unless_aborted.ts";
 import { type Input, openInput } from "./input/input.ts";
 import { checkRejectsPath, openRejects, tellRejects } from "./input/rejects.ts";
-import { eachRow, usable } from "./input/row.ts";
+import { type BrokenRow, eachRow, type InputRow, usable } from "./input/row.ts";
 import { readUsers } from "./input/users.ts";
 import { type Nats, openNats } from "./queue/connection.ts";
 import { jsonReport, textReport } from "./queue/enqueue_report.ts";
@@ -28,6 +28,9 @@ import type { Job } from "./queue/job.ts";
 import { readKey } from "./queue/key.ts";
 import { jobPublisher, LAST_ANSWERS, MAX_PENDING } from "./queue/publisher.ts";
 import { Streams } from "./queue/streams.ts";
+import { readItems, type RunItem } from "./run/items.ts";
+
+type Row = InputRow | RunItem;
 
 export async function main(signal: AbortSignal, args = Deno.args): Promise<void> {
   const { INPUT, ...flags } = parseFlags(args, FLAGS, ["INPUT"]);
@@ -46,6 +49,7 @@ export async function main(signal: AbortSignal, args = Deno.args): Promise<void>
     }
     const check = (note = (_: string) => {}) => streams.check({ keyId: key.id, note });
     const limits = await check(warn);
+    await streams.checkKind(flags.rows, "--rows");
     const publisher = jobPublisher(jetstream(nats.connection), {
       subject: streams.jobs,
       key,
@@ -78,18 +82,17 @@ async function publishAll(
   let done = 0;
   const start = performance.now();
   const { account, failure } = await settled(runPipeline(
-    (signal: AbortSignal) => {
+    (signal: AbortSignal): AsyncIterable<Row | BrokenRow> => {
       // What is read ends anywhere then, and that says nothing of the input.
       const onNote = (sentence: string) => signal.aborted || say(sentence);
-      return eachRow(readUsers(input.chunks(signal), { ...plan, onNote }));
+      const options = { ...plan, onNote };
+      const chunks = input.chunks(signal);
+      return eachRow<Row | BrokenRow>(
+        flags.rows ? readItems(chunks, options) : readUsers(chunks, options),
+      );
     },
     {
-      compute(row): Job {
-        const { id, password, carried } = usable(row);
-        usable(row).password = "";
-        const entries = plan.saved.carried.map((name, i) => [name, carried[i]]);
-        return { id: String(id), password, carried: Object.fromEntries(entries) };
-      },
+      compute: (row) => jobOf(usable(row), plan),
       sink: publisher,
       onEnd({ line }, { outcome, error }) {
         if (outcome === "rejected") rejects.write(line, (error as Error).message);
@@ -111,6 +114,14 @@ async function publishAll(
     throw nats.explain(cause instanceof OutcomeError ? cause.cause : cause);
   }
   if (account.rejected + account.unknown > 0) Deno.exitCode = 1;
+}
+
+function jobOf(row: Row, { saved }: Plan): Job {
+  if ("row" in row) return { id: row.id, carried: row.row! };
+  const { id, password, carried } = row;
+  row.password = "";
+  const entries = saved.carried.map((name, i) => [name, carried[i]]);
+  return { id: String(id), password, carried: Object.fromEntries(entries) };
 }
 
 function show(progress: Progress, done: number, { size, bytesRead }: Input): void {

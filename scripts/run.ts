@@ -7,7 +7,6 @@
  * ```
  */
 import { WorkPool } from "../pool.ts";
-import { postgresLookup } from "../postgres.ts";
 import { helpText, parseFlags } from "./cli/flags.ts";
 import { print } from "./cli/print.ts";
 import { runScript } from "./cli/run.ts";
@@ -15,14 +14,13 @@ import { unlessAborted } from "./cli/unless_aborted.ts";
 import type { Database } from "./database/connect.ts";
 import { databaseFromFlags } from "./database/from_flags.ts";
 import { type Input, openInput } from "./input/input.ts";
-import { readPages } from "./input/pages.ts";
 import { checkRejectsPath } from "./input/rejects.ts";
 import { eachRow } from "./input/row.ts";
 import { inOneLine, reportJob, runJob } from "./job/job.ts";
 import type { JobResult } from "./job/report.ts";
-import { itemMaker } from "./run/items.ts";
+import { readItems } from "./run/items.ts";
 import { FLAGS, makePlan, type Plan, USAGE, type Values } from "./run/plan.ts";
-import { findTable, resultSink, rowMaker } from "./run/results.ts";
+import { findTable, resultSinks, rowMaker } from "./run/results.ts";
 
 const WORK = {
   singular: "result",
@@ -33,9 +31,6 @@ const WORK = {
 
 /** How many results a dry run prints. */
 const SHOWN = 5;
-
-/** As for every job: nobody waits for a single row. */
-const LINGER = 50;
 
 export async function main(signal: AbortSignal, args = Deno.args): Promise<void> {
   const { WORK: work, INPUT, ...flags } = parseFlags(args, FLAGS, ["WORK", "INPUT"]);
@@ -67,24 +62,15 @@ async function computeAll(
   });
   // What is wrong with the module is told before anything is read.
   await pool.start();
-  const lookup = database && postgresLookup(database.sql, { table, key: id });
-  const columns = lookup &&
-    await findTable(database!.sql, lookup, { table, id, create, onConflict });
-  const retry = lookup && { ...lookup.defaults.retry, deadline: 1_000 * flags["retry-for"] };
-  const isLines = reading.format === "lines";
-  const makeRow = rowMaker(id, columns);
+  const known = database && await findTable(database.sql, { table, id, create, onConflict });
+  const makeRow = rowMaker(id, known);
   let shown = 0;
   let unprinted: unknown;
   const result = await runJob({
     input,
     work: WORK,
     read: (signal, hooks) =>
-      eachRow(readPages(input.chunks(signal), {
-        ...reading,
-        ...hooks,
-        wanted: isLines ? [] : [{ name: id, flag: "id" }],
-        makeRow: itemMaker({ id, lines: isLines }),
-      })),
+      eachRow(readItems(input.chunks(signal), { ...reading, ...hooks, columns: { id } })),
     async compute(item, { signal }) {
       const { row } = item;
       item.row = undefined;
@@ -100,20 +86,10 @@ async function computeAll(
       }
       return result;
     },
-    table: lookup && (({ onSave, onNote }) => ({
-      sink: resultSink(database!.sql, {
-        table,
-        id,
-        create: columns === undefined,
-        onConflict,
-        overrides: { linger: LINGER, retry, onBatch: onSave },
-        onNote,
-      }),
-      // A table that is to be created has nothing in it.
-      lookup: columns
-        ? { ...lookup, defaults: { ...lookup.defaults, maxInFlight: 1, retry } }
-        : undefined,
-    })),
+    table: database && (({ onSave, onNote }) => {
+      const retryFor = 1_000 * flags["retry-for"];
+      return resultSinks(database.sql, { table, id, known, onConflict, retryFor, onSave, onNote });
+    }),
     onConflict,
     reason: (error) => inOneLine((error as Error).message),
     rejects,

@@ -1,6 +1,6 @@
 /**
- * Does jobs that `enqueue.ts` has published, on as many machines as you like: hashes on all cores,
- * saves in bursts, and acknowledges a job once its row is committed.
+ * Does jobs that `enqueue.ts` has published, on as many machines as you like: hashes on all cores, or
+ * calls a function of yours, saves in bursts, and acknowledges a job once its row is committed.
  *
  * ```sh
  * deno run -A scripts/worker.ts --nats nats://queue:4222 --key-file key \
@@ -10,7 +10,7 @@
 import { jetstream } from "@nats-io/jetstream";
 import { UnknownOutcomeError } from "../batcher.ts";
 import { HashPool } from "../hash_pool.ts";
-import { WorkerStartError } from "../pool.ts";
+import { WorkerStartError, WorkPool } from "../pool.ts";
 import { PipelineError } from "../pipeline.ts";
 import { helpText, parseFlags } from "./cli/flags.ts";
 import { grouped } from "./cli/numbers.ts";
@@ -22,14 +22,19 @@ import type { Database } from "./database/connect.ts";
 import { databaseFromFlags } from "./database/from_flags.ts";
 import { type Nats, openNats } from "./queue/connection.ts";
 import { sendDeadLetter } from "./queue/dead_letter.ts";
+import { inOneLine } from "./job/job.ts";
 import { natsOptions, required } from "./queue/flags.ts";
+import { hashWork } from "./queue/hash_work.ts";
 import { type JobKey, readKey } from "./queue/key.ts";
 import { findLeftovers } from "./queue/leftovers.ts";
 import { outageLog } from "./queue/outage_log.ts";
-import { type Totals, workOff } from "./queue/queue_worker.ts";
+import { type JobWork, type Totals, workOff, type WorkOptions } from "./queue/queue_worker.ts";
+import { type RowPool, rowWork } from "./queue/row_work.ts";
 import { CONSUMER, Streams } from "./queue/streams.ts";
 import { checkFlags, FLAGS, USAGE, type Values } from "./queue/worker_flags.ts";
-import { tableSinks } from "./table/sinks.ts";
+import { moduleUrl } from "./run/plan.ts";
+import { findTable, resultSinks } from "./run/results.ts";
+import { tableSinks, type TableSinksOptions } from "./table/sinks.ts";
 import { prepareTable } from "./table/table.ts";
 
 export async function main(signal: AbortSignal, args = Deno.args): Promise<void> {
@@ -57,7 +62,7 @@ async function work(
     signal: AbortSignal;
   },
 ): Promise<void> {
-  const { table, id, columns, workers, cost, prefetch = 128 * workers } = flags;
+  const { workers, prefetch = 128 * workers } = flags;
   const ackWait = 1_000 * flags["ack-wait"];
   const log = (sentence: string) => {
     console.error(`${new Date().toISOString()} ${printable(sentence, 1_000)}`);
@@ -68,17 +73,28 @@ async function work(
     await streams.create({ replicas: flags.replicas, dedupWindow, keyId: key.id });
   }
   const limits = await streams.check({ keyId: key.id, note: log });
+  await streams.checkKind(flags.work !== undefined, "--work");
   await streams.createConsumer({ ackWait });
   const reasonOf = (error: unknown) => {
     const explained = explain(error, nats, database);
     return explained instanceof ScriptError ? explained.message : "it does not answer";
   };
   const noteAttempt = outageLog({ log, reason: reasonOf });
-  const target = { table, id, hash: flags["hash-column"], carried: columns };
-  const creating = { create: flags["create-table"], numbered: false };
+  const sinks: TableSinksOptions = {
+    onConflict: "skip",
+    // A database that is down is waited for: the job is not to blame, and stays in hand.
+    retryFor: Infinity,
+    linger: 20,
+    onSave: noteAttempt,
+    onLookup: noteAttempt,
+  };
+  await using stack = new AsyncDisposableStack();
+  const prepare = flags.work === undefined ? prepareHashes : prepareResults;
   // A table that somebody has locked keeps it waiting.
-  await unlessAborted(prepareTable(database.sql, target, creating), signal);
-  await using pool = new HashPool({ workers, cost });
+  const prepared = await unlessAborted(
+    prepare(flags, { database, sinks, log, stack }),
+    signal,
+  );
   const client = jetstream(nats.connection);
   const consumer = await client.consumers.get(streams.name, CONSUMER);
   log(`Working on the stream '${streams.name}', at most ${grouped(prefetch)} jobs in hand`);
@@ -88,16 +104,7 @@ async function work(
     await workOff({
       consumer,
       key,
-      pool,
-      target,
-      ...tableSinks(database.sql, target, {
-        onConflict: "skip",
-        // A database that is down is waited for: the job is not to blame, and stays in hand.
-        retryFor: Infinity,
-        linger: 20,
-        onSave: noteAttempt,
-        onLookup: noteAttempt,
-      }),
+      ...prepared,
       prefetch,
       ackWait,
       maxDeliveries: flags["max-deliveries"],
@@ -121,6 +128,42 @@ async function work(
   }
 }
 
+/** What a worker works with. */
+interface Surroundings {
+  readonly database: Database;
+  readonly sinks: TableSinksOptions;
+  readonly log: (sentence: string) => void;
+  /** Ends what is started. */
+  readonly stack: AsyncDisposableStack;
+}
+
+type Prepared = JobWork & Pick<WorkOptions, "sink" | "lookup">;
+
+/** Hashes passwords. */
+async function prepareHashes(
+  { table = "users", id, columns, cost, workers, ...flags }: Values,
+  { database, sinks, stack }: Surroundings,
+): Promise<Prepared> {
+  const target = { table, id, hash: flags["hash-column"], carried: columns };
+  await prepareTable(database.sql, target, { create: flags["create-table"], numbered: false });
+  const pool = stack.use(new HashPool({ workers, cost }));
+  return { ...hashWork(pool, target), ...tableSinks(database.sql, target, sinks) };
+}
+
+/** Calls a function of the user's. */
+async function prepareResults(
+  { work, table = "", id, timeout, workers, "create-table": create }: Values,
+  { database, sinks, log, stack }: Surroundings,
+): Promise<Prepared> {
+  const pool: RowPool = stack.use(
+    new WorkPool(moduleUrl(work!), { workers, timeout: timeout && 1_000 * timeout }),
+  );
+  await pool.start();
+  const known = await findTable(database.sql, { table, id, create, onConflict: "skip" });
+  const options = { ...sinks, table, id, known, onNote: log };
+  return { ...rowWork(pool, id, known), ...resultSinks(database.sql, options) };
+}
+
 function report(totals: Totals, seconds: number, json: boolean): void {
   if (json) {
     print(JSON.stringify({ version: 1, ...totals, seconds: Number(seconds.toFixed(3)) }));
@@ -134,7 +177,7 @@ function explain(error: unknown, nats: Nats, database: Database): unknown {
   if (error instanceof PipelineError || error instanceof UnknownOutcomeError) {
     return explain(error.cause, nats, database);
   }
-  if (error instanceof WorkerStartError) return new ScriptError(error.message);
+  if (error instanceof WorkerStartError) return new ScriptError(inOneLine(error.message));
   const explained = database.explain(error);
   return explained instanceof ScriptError ? explained : nats.explain(error);
 }

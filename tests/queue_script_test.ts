@@ -51,6 +51,42 @@ workerTest(
   },
 );
 
+workerTest("worker.ts --work saves what a function returns for whole rows", async (context) => {
+  const { sql, file, run, status, table } = context;
+  await sql`create table scores (id numeric primary key, length int, note text)`;
+  const work = await file(
+    "length.mjs",
+    `export default ({ id, text }) => {
+      if (text === "bad") throw new Error("a bad one");
+      return text === "" ? null : { length: text.length, note: typeof id };
+    };`,
+  );
+  const texts = ["one", "three", "bad", ""];
+  const rows = texts.map((text, i) => JSON.stringify({ id: i, text }));
+  const path = await file(
+    "texts.ndjson",
+    `${rows.join("\n")}\n{"id":12345678901234567890,"text":"x"}\n`,
+  );
+  const enqueued = await run("enqueue.ts", [path, "--rows"]);
+  assertEquals([enqueued.code, account(enqueued)], [0, { read: 5, published: 5 }]);
+  const hashing = await run("worker.ts", ["--until-empty"]);
+  assertEquals(hashing.code, 1);
+  assertMatch(
+    hashing.stderr,
+    /^Cannot use the stream 'burst' as .* function of yours: use --work,/,
+  );
+  const flags = ["--until-empty", "--cost", "12", "--table", table.replace("users", "scores")];
+  const worked = await run("worker.ts", [...flags, "--work", work]);
+  assertEquals(worked.code, 0, worked.stderr);
+  assertEquals(account(worked), { saved: 3, skipped: 1, dead: 1 });
+  assertMatch(worked.stderr, /is dead: .* threw Error: a bad one\n/);
+  assertEquals(await status(), { waiting: 0, inWork: 0, done: 4, dead: 1 });
+  assertEquals(
+    (await sql`select * from scores order by id`).map((row) => Object.values(row)),
+    [["0", 3, "number"], ["1", 5, "number"], ["12345678901234567890", 1, "bigint"]],
+  );
+});
+
 workerTest("worker.ts skips what is in the table already, unhashed", async (context) => {
   const { sql, file, run, status } = context;
   await sql`insert into users values (1, 'kept'), (2, 'kept')`;

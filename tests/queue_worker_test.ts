@@ -6,6 +6,10 @@ import { nextTurn } from "../_internal/shared/event_loop.ts";
 import { WorkError, WorkerStartError } from "../pool.ts";
 import { PipelineError } from "../pipeline.ts";
 import type { Message } from "../scripts/queue/job_source.ts";
+import type { HashPool } from "../hash_pool.ts";
+import { ScriptError } from "../scripts/cli/run.ts";
+import { hashWork } from "../scripts/queue/hash_work.ts";
+import { rowWork } from "../scripts/queue/row_work.ts";
 import { type Totals, workOff, type WorkOptions } from "../scripts/queue/queue_worker.ts";
 import { HEADERS } from "../scripts/queue/streams.ts";
 
@@ -23,7 +27,10 @@ async function makeMessage(seq: number, ack: () => void): Promise<Message> {
 
 /** Works at a queue that delivers nothing. */
 async function workAtEmptyQueue(
-  options: Pick<WorkOptions, "findLeftovers" | "isEmpty"> & Partial<WorkOptions>,
+  { pool = { hash: () => Promise.resolve("hash") }, ...options }:
+    & Pick<WorkOptions, "findLeftovers" | "isEmpty">
+    & Partial<WorkOptions>
+    & { readonly pool?: Pick<HashPool, "hash"> },
   onFetch = () => {},
 ): Promise<Totals> {
   const nothing = Object.assign((async function* () {})(), { stop() {} });
@@ -36,8 +43,7 @@ async function workAtEmptyQueue(
       },
     },
     key,
-    pool: { hash: () => Promise.resolve("hash") },
-    target: { table: "users", id: "id", hash: "hash", carried: [] },
+    ...hashWork(pool, { table: "users", id: "id", hash: "hash", carried: [] }),
     sink: async () => {},
     prefetch: 2,
     ackWait: 1_000,
@@ -176,4 +182,29 @@ Deno.test("workOff() sends a dead letter until the queue has it, and only then a
     },
   });
   assertEquals([dead, tries, ends], [1, 2, ["ack"]]);
+});
+
+Deno.test("workOff() gives back jobs of the other kind, and says which flag is missing", async () => {
+  const { messages, ends } = await messagesOf(2);
+  const work = rowWork({ run: () => Promise.resolve({ n: 1 }) }, "id", undefined);
+  const working = workAtEmptyQueue({ ...nothingLeft, ...work, consumer: consumerOf(messages) });
+  await assertRejects(() => working, ScriptError, "leave out --work");
+  assertEquals(ends.map((end) => end.split(" ")[0]), ["nak", "nak"]);
+});
+
+Deno.test("workOff() calls a function only once with a row that it throws at", async () => {
+  const { messages, ends } = await messagesOf(1);
+  const [message] = messages;
+  const name = await key.jobId("row");
+  message.headers!.set(HEADERS.id, name);
+  message.data = await key.seal(name, writeJob({ id: 1, carried: { id: 1 } }));
+  const reasons: string[] = [];
+  const thrown = new WorkError("it threw\n  this", { item: undefined, reason: "threw" });
+  await workAtEmptyQueue({
+    ...nothingLeft,
+    ...rowWork({ run: () => Promise.reject(thrown) }, "id", undefined),
+    consumer: consumerOf(messages),
+    sendDeadLetter: (_message, reason) => Promise.resolve(void reasons.push(reason)),
+  });
+  assertEquals([ends, reasons], [["ack"], ["it threw this"]]);
 });

@@ -1,5 +1,5 @@
-import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { typeOf } from "../scripts/run/results.ts";
+import { assert, assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
+import { rowMaker, typeOf } from "../scripts/run/results.ts";
 import { account, type FileContext, fileTest, linesIn } from "./_hash.ts";
 import { csv, range } from "./_users.ts";
 import { runHere } from "./fixtures/script_here.ts";
@@ -113,6 +113,27 @@ runTest(
   },
 );
 
+runTest(
+  "saves a column that the first result lacked, and leaves the default before",
+  async (context) => {
+    const { sql, file, flags, run } = context;
+    await sql`create table users (id int primary key, n int not null, note text default 'none')`;
+    const work = await file(
+      "notes.mjs",
+      "export default ({ id }) => id === '1' ? { n: 1 } : { n: 2, note: 'some' };",
+    );
+    const path = await file("rows.csv", "id\n1\n2\n3\n");
+    const { code, stderr } = await run([
+      work,
+      path,
+      ...flags.map((flag) => flag === "2" ? "1" : flag),
+    ]);
+    assertEquals(code, 0, stderr);
+    const notes = (await sql`select note from users order by id`).map(({ note }) => note);
+    assertEquals(notes, ["none", "some", "some"]);
+  },
+);
+
 runTest("--dry-run prints the first results, and needs no database", async (context) => {
   const { file, work, run } = context;
   const path = await file("texts.txt", "one\ntwo words\n");
@@ -179,6 +200,27 @@ runTest("does what is missing after it was killed, each row once", async (contex
   assertEquals([code, read, saved + skipped], [0, 1_500, 1_500]);
   assert(skipped >= before);
   assertEquals(await count(), 1_500);
+});
+
+Deno.test("rowMaker() takes a later column that the table has, and misses none that was there", () => {
+  const makeRow = rowMaker("id", [
+    { name: "id", required: true },
+    { name: "a", required: true },
+    { name: "b", required: false },
+  ]);
+  assertThrows(() => makeRow(1, { b: 1 }), Error, "its result has no column 'a'");
+  assertEquals(makeRow(2, { a: 1 }), { id: 2, a: 1 });
+  assertEquals(makeRow(3, { b: 2, a: 1 }), { id: 3, b: 2, a: 1 });
+  assertThrows(() => makeRow(4, { a: 1 }), Error, "its result has no column 'b'");
+  assertThrows(() => makeRow(5, { a: 1, b: 1, c: 1 }), Error, "'c', which the table does not have");
+});
+
+Deno.test("rowMaker() takes the columns of the first result where there is no table yet", () => {
+  const makeRow = rowMaker("id", undefined);
+  assertThrows(() => makeRow(1, {}), Error, "its result has no columns");
+  assertEquals(makeRow(2, { a: null }), { id: 2, a: null });
+  assertThrows(() => makeRow(3, { a: 1, b: 1 }), Error, "'b', which the first one does not have");
+  assertEquals(makeRow(4, { a: 1 }), { id: 4, a: 1 });
 });
 
 Deno.test("typeOf() finds the type of a column for its first values", () => {

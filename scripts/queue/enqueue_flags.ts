@@ -1,3 +1,4 @@
+import { UsageError } from "../cli/run.ts";
 import { type parseFlags, text, toggle } from "../cli/flags.ts";
 import { checkColumns, HELP } from "../cli/shared_flags.ts";
 import { INPUT_FLAGS, type InputPlan, planInput } from "../input/flags.ts";
@@ -10,6 +11,7 @@ export const FLAGS = {
   "create-stream": CREATE_STREAM,
   ...STREAM_FLAGS,
   ...INPUT_FLAGS,
+  rows: toggle("publish whole rows, for worker.ts --work: no password is needed"),
   json: toggle("print the result as JSON"),
   help: HELP,
 };
@@ -20,8 +22,9 @@ by NATS.
 
 Usage: deno run -A scripts/enqueue.ts INPUT --nats URL --key-file FILE [flags]
 
-INPUT is as for hash.ts. Run it again to continue: jobs published within
---dedup-window are not stored twice, and workers skip rows that the table has.
+INPUT is as for hash.ts, or with --rows as for run.ts. Run it again to continue:
+jobs published within --dedup-window are not stored twice, and workers skip rows
+that the table has.
 
 Exit code: 0 if NATS has every row, 1 if not, 2 for wrong usage, 130 after
 Ctrl-C.
@@ -56,6 +59,12 @@ export function makePlan(path: string | undefined, flags: Values): Plan {
   const input = planInput(path, flags);
   const { id, carried } = input.saved;
   checkColumns({ id, columns: carried });
+  const { rows, literal, password } = flags;
+  if (rows && (carried.length > 0 || literal || password !== FLAGS.password.initial)) {
+    throw new UsageError(
+      "Cannot run this as --columns, --literal and --password are for hashing, and --rows is not",
+    );
+  }
   return {
     ...input,
     nats: natsOptions(flags),

@@ -4,9 +4,10 @@ import { asText } from "../input/row.ts";
 
 /** What a worker needs to know of a row. */
 export interface Job {
-  readonly id: string;
-  readonly password: string;
-  /** Values of further columns, by name. */
+  readonly id: string | number;
+  /** To be hashed. What is there for a function of the user's has none. */
+  readonly password?: string;
+  /** Values of further columns, by name; without a password, the whole row. */
   readonly carried: Readonly<Record<string, unknown>>;
 }
 
@@ -28,7 +29,8 @@ export function readJob(text: string): Job | undefined {
     return undefined;
   }
   const { id, password, carried, csv } = value;
-  const isJob = typeof id === "string" && typeof password === "string" &&
+  const isJob = (typeof id === "string" || typeof id === "number") &&
+    (typeof password === "string" || password === undefined) &&
     typeof carried === "object" && carried !== null;
   if (!isJob) return undefined;
   if (csv !== true) return { id, password, carried };

@@ -24,6 +24,8 @@ export interface JobSourceOptions {
   readonly key: JobKey;
   /** Columns of the table that come with the job. */
   readonly columns: readonly string[];
+  /** Whether jobs are whole rows, for a function of the user's, instead of passwords. */
+  readonly rows: boolean;
   /** Most messages in hand. */
   readonly prefetch: number;
   /** Milliseconds after which the server gives a job to another worker, unless it hears of it. */
@@ -207,13 +209,19 @@ export class JobSource implements Disposable {
     | { readonly job: Job; readonly reason?: undefined; readonly mayBeOurs?: undefined }
     | { readonly job?: undefined; readonly reason: string; readonly mayBeOurs: boolean }
   > {
-    const { key, columns } = this.#options;
+    const { key, columns, rows } = this.#options;
     const content = await key.open(message.headers?.get(HEADERS.id) ?? "", message.data);
     const job = content === undefined ? undefined : readJob(content);
     if (job === undefined) {
       return (message.headers?.get(HEADERS.key) || key.id) === key.id
         ? { reason: "it cannot be opened: it is damaged", mayBeOurs: false }
         : { reason: "it is sealed with another key: check --key-file", mayBeOurs: true };
+    }
+    if (rows !== (job.password === undefined)) {
+      const reason = rows
+        ? "it is a password to hash: leave out --work, or choose another --stream"
+        : "it is a row for a function of yours: use --work, or choose another --stream";
+      return { reason, mayBeOurs: true };
     }
     const missing = columns.find((name) => !Object.hasOwn(job.carried, name));
     if (missing === undefined) {

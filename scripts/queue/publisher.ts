@@ -53,14 +53,17 @@ export function jobPublisher(
   let checking: Promise<unknown> | undefined;
 
   async function publish(job: Job, wasSent: boolean): Promise<RowOutcome | Error> {
-    const msgID = await key.jobId(job.id);
-    const sealed = await key.seal(msgID, writeJob(job));
+    const content = writeJob(job);
+    // What a function of the user's makes of a row may depend on all of it.
+    const msgID = await key.jobId(job.password === undefined ? content : String(job.id));
+    const sealed = await key.seal(msgID, content);
     // The headers count as well, also those that it has once it is dead.
     if (sealed.length > maxBytes - HEADERS_SIZE) {
       return new Error(`it takes more than the ${maxBytes} bytes that the server allows`);
     }
     const head = headers();
     head.set(HEADERS.key, key.id);
+    if (job.password === undefined) head.set(HEADERS.rows, "1");
     try {
       const options = { msgID, headers: head, timeout: TIMEOUT };
       const { duplicate } = await client.publish(subject, sealed, options);

@@ -1,11 +1,14 @@
 import { JetStreamApiError } from "@nats-io/jetstream";
-import type { HashPool } from "../../hash_pool.ts";
 import { WorkError } from "../../pool.ts";
-import { type ItemEnd, type PipelineOptions, runPipeline } from "../../pipeline.ts";
+import {
+  type ComputeContext,
+  type ItemEnd,
+  type PipelineOptions,
+  runPipeline,
+} from "../../pipeline.ts";
 import type { Row } from "../../postgres.ts";
 import { grouped } from "../cli/numbers.ts";
 import { ScriptError } from "../cli/run.ts";
-import { makeRow, rejectionReason, type Target } from "../table/table.ts";
 import type { Job } from "./job.ts";
 import {
   type Delivery,
@@ -16,13 +19,20 @@ import {
 } from "./job_source.ts";
 import { HEADERS } from "./streams.ts";
 
+/** What is done with a job. */
+export interface JobWork extends Pick<JobSourceOptions, "columns" | "rows"> {
+  /** Computes the row to save; `null` if there is none. */
+  compute(job: Job, context: Pick<ComputeContext, "signal">): Promise<Row | null>;
+  /** Why a job is dead, with nothing secret of its row. */
+  reason(error: unknown, row: Row | undefined): string;
+}
+
 /** Options of {@linkcode workOff}. */
 export interface WorkOptions
   extends
-    Omit<JobSourceOptions, "columns" | "isEmpty">,
+    Omit<JobSourceOptions, "isEmpty">,
+    JobWork,
     Pick<PipelineOptions<Delivery, Row>, "sink" | "lookup"> {
-  readonly pool: Pick<HashPool, "hash">;
-  readonly target: Target;
   /**
    * How often a job is delivered before it is dead. Also a job counts that was only in hand when a
    * worker ended, for whatever reason, as nobody can tell which one it died of.
@@ -41,7 +51,7 @@ export interface WorkOptions
 export interface Totals {
   /** New in the table. */
   saved: number;
-  /** Were in the table already. */
+  /** Were in the table already, or had nothing to save. */
   skipped: number;
   /** Can never succeed, and are dead letters now. */
   dead: number;
@@ -80,7 +90,7 @@ const MAX_SENT = 3;
  * @throws {ScriptError} If it cannot take jobs, or cannot do all of them.
  */
 export async function workOff(options: WorkOptions, totals: Totals): Promise<void> {
-  const { pool, target, lookup, sink, prefetch, maxDeliveries, log, signal } = options;
+  const { lookup, sink, prefetch, maxDeliveries, log, signal } = options;
   const stop = new AbortController();
   /** Jobs that are left in the queue, by number, and why; kept only where somebody asks at the end. */
   const aside = new Map<number, string>();
@@ -88,7 +98,6 @@ export async function workOff(options: WorkOptions, totals: Totals): Promise<voi
   const told = new Set<string>();
   using source = new JobSource({
     ...options,
-    columns: target.carried,
     isEmpty: options.isEmpty && (() => options.isEmpty!(aside.size)),
   });
 
@@ -112,13 +121,13 @@ export async function workOff(options: WorkOptions, totals: Totals): Promise<voi
         message.ack();
         return "skipped";
       case "rejected": {
-        const mayBeTriedAgain = error instanceof WorkError &&
+        const mayBeTriedAgain = error instanceof WorkError && error.reason === "died" &&
           message.info.deliveryCount < Math.min(MAX_THREADS, maxDeliveries);
         if (mayBeTriedAgain) {
           message.nak(AFTER_DEATH);
           return "returned";
         }
-        const reason = rejectionReason(error, row?.[target.hash]);
+        const reason = options.reason(error, row);
         if (error instanceof DoubtfulError) return setAside(message, reason);
         const refusal = await sendDeadLetter(message, reason);
         if (refusal !== undefined) return setAside(message, refusal);
@@ -165,8 +174,8 @@ export async function workOff(options: WorkOptions, totals: Totals): Promise<voi
     await runPipeline(jobs, {
       key: (delivery) => jobOf(delivery).id,
       lookup,
-      async compute(delivery, { signal }) {
-        const { id, password, carried } = jobOf(delivery);
+      async compute(delivery, context) {
+        const job = jobOf(delivery);
         const times = delivery.message.info.deliveryCount - 1;
         // One whose row is there is done, and only the acknowledgement was lost: it does not get here.
         if (times >= maxDeliveries) {
@@ -174,8 +183,7 @@ export async function workOff(options: WorkOptions, totals: Totals): Promise<voi
             `workers have taken it ${times} times, and have not finished it: one may die of it`,
           );
         }
-        const hash = await pool.hash(password, { signal });
-        return makeRow(target, { id, hash, carried: target.carried.map((name) => carried[name]) });
+        return await options.compute(job, context);
       },
       sink,
       async onEnd(delivery, end) {
@@ -186,6 +194,8 @@ export async function workOff(options: WorkOptions, totals: Totals): Promise<voi
       gracePeriod: LAST_SAVES,
       signal: AbortSignal.any([signal, stop.signal]),
     });
+    // Once it is stopped, the pipeline no longer hears what became of its source.
+    stop.signal.throwIfAborted();
   } finally {
     for (const message of await source.takeRest()) {
       message.nak();

@@ -7,6 +7,7 @@ import {
   jetstreamManager,
   RetentionPolicy,
   StorageType,
+  type StoredMsg,
   type StreamInfo,
 } from "@nats-io/jetstream";
 import { nanos, type NatsConnection } from "@nats-io/transport-node";
@@ -19,6 +20,8 @@ export const HEADERS = {
   id: "Nats-Msg-Id",
   /** The id of the key that it is sealed with. */
   key: "Burst-Key",
+  /** Stands where a job is a whole row, for a function of the user's, instead of a password. */
+  rows: "Burst-Rows",
   /** Why a job is dead, and how often it was delivered before. */
   reason: "Burst-Reason",
   deliveries: "Burst-Deliveries",
@@ -170,6 +173,27 @@ export class Streams {
         `Cannot go on as the stream '${this.name}' or its consumer was deleted: start workers again once it is there`,
       );
     }
+  }
+
+  /**
+   * Checks that what waits is of one kind.
+   *
+   * @param rows Whether it is to be whole rows.
+   * @throws {ScriptError} If it is not. The message says which flag does it.
+   */
+  async checkKind(rows: boolean, flag: "--rows" | "--work"): Promise<void> {
+    const last = await this.#last();
+    if (last === null || rows === (last.header?.get(HEADERS.rows) === "1")) return;
+    throw new ScriptError(
+      `Cannot use the stream '${this.name}' as the jobs in it are ${
+        rows ? "passwords to hash: leave out" : "whole rows, for a function of yours: use"
+      } ${flag}, or choose another --stream`,
+    );
+  }
+
+  async #last(): Promise<StoredMsg | null> {
+    const query = { last_by_subj: this.jobs };
+    return await this.manager.streams.getMessage(this.name, query).catch(() => null);
   }
 
   /** Makes the consumer that all workers share, or changes its settings. */

@@ -9,6 +9,7 @@ import {
   requireDatabase,
   WORKERS,
 } from "../cli/shared_flags.ts";
+import { UsageError } from "../cli/run.ts";
 import { CREATE_STREAM, NATS_FLAGS, STREAM_FLAGS } from "./flags.ts";
 
 export const FLAGS = {
@@ -18,7 +19,12 @@ export const FLAGS = {
   ...STREAM_FLAGS,
   "database-url": text("URL", "PostgreSQL to save to, also DATABASE_URL"),
   "data-dir": DATA_DIR,
-  table: text("TABLE", "table to save to", "users"),
+  work: text("WORK", "module with a function for the rows of enqueue.ts --rows, as for run.ts"),
+  timeout: integer("with --work: how long one row may take to compute", undefined, {
+    placeholder: "SECONDS",
+    max: 1_000_000,
+  }),
+  table: text("TABLE", "table to save to (default: users; needed with --work)"),
   id: text("COL", "column of the table for the id", "id"),
   "hash-column": text("COL", "column of the table for the hash", "hash"),
   columns: columns("more columns to save, the same as for enqueue.ts"),
@@ -44,12 +50,13 @@ export const FLAGS = {
 
 export const USAGE = `Processes jobs that enqueue.ts has published: hashes on all cores, saves to
 PostgreSQL in bursts, and acknowledges a job once its row is committed. Run it
-on as many machines as you like.
+on as many machines as you like. With --work it calls a function of yours with
+each row, and saves what that returns, as run.ts does.
 
 Usage: deno run -A scripts/worker.ts --nats URL --key-file FILE
        --database-url URL [flags]
 
-On SIGTERM or Ctrl-C it saves what is hashed, returns the other jobs to the
+On SIGTERM or Ctrl-C it saves what is computed, returns the other jobs to the
 queue, and exits with 0. A job that can never succeed moves to the stream
 NAME-dead with the reason.
 
@@ -57,7 +64,7 @@ Examples:
   deno run -A scripts/worker.ts --nats nats://queue:4222 --key-file key \\
     --database-url postgres://db/shop --create-table
   deno run -A scripts/worker.ts --nats nats://queue:4222 --key-file key \\
-    --database-url postgres://db/shop --until-empty --json
+    --database-url postgres://db/shop --work score.ts --table scores
 
 Least permissions, instead of -A:
   --allow-env --allow-net --allow-read
@@ -73,7 +80,17 @@ export type Values = ReturnType<typeof parseFlags<typeof FLAGS>>;
  * @throws {UsageError} If it cannot work.
  */
 export function checkFlags(flags: Values): void {
-  const { id, columns, "hash-column": hash } = flags;
+  const { id, columns, "hash-column": hash, work, table, cost, timeout } = flags;
   checkColumns({ id, "hash-column": hash, columns });
   requireDatabase(flags);
+  const refuse = (why: string) => new UsageError(`Cannot run this ${why}`);
+  if (work === undefined) {
+    if (timeout !== undefined) throw refuse("as --timeout needs --work");
+    return;
+  }
+  if (table === undefined) throw refuse("without a table: name it with --table");
+  const { initial } = FLAGS["hash-column"];
+  if (columns.length > 0 || hash !== initial || cost !== FLAGS.cost.initial) {
+    throw refuse("as --columns, --hash-column and --cost are for hashing, and --work is not");
+  }
 }

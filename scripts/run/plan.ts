@@ -82,6 +82,11 @@ export interface Plan {
   readonly table: string;
 }
 
+/** Where a module is that is named on a command line, as a path or as an address. */
+export function moduleUrl(work: string): URL {
+  return /^(https?|data|file|jsr|npm):/.test(work) ? new URL(work) : pathToFileURL(resolve(work));
+}
+
 /**
  * Makes a plan, and refuses what cannot work whatever the files and the database are like.
  *
@@ -104,8 +109,12 @@ export function makePlan(
     requireDatabase(flags);
     if (table === "") throw refuse("without a table: name it with --table, or try --dry-run");
   }
-  const module = /^(https?|data|file|jsr|npm):/.test(work)
-    ? new URL(work)
-    : pathToFileURL(resolve(work));
-  return { module, path, format, delimiter: flags.delimiter ?? delimiterOf(path), id, table };
+  return {
+    module: moduleUrl(work),
+    path,
+    format,
+    delimiter: flags.delimiter ?? delimiterOf(path),
+    id,
+    table,
+  };
 }

@@ -1,7 +1,10 @@
 import type { Sql } from "postgres";
 import type { AsyncBatcherOptions, Sink } from "../../batcher.ts";
+import type { Existing } from "../../pipeline.ts";
 import {
+  type ColumnDescription,
   describeTable,
+  postgresLookup,
   PostgresText,
   postgresWriter,
   type Row,
@@ -10,11 +13,15 @@ import {
 import { ScriptError } from "../cli/run.ts";
 import { asText } from "../input/row.ts";
 import { conflictOf, type OnConflict } from "../table/conflict.ts";
+import type { TableSinksOptions } from "../table/sinks.ts";
 import { createTable, isUnfit, quote, quoteTable } from "../table/table.ts";
 
+/** A column of the table that is saved to. */
+export type Column = Pick<ColumnDescription, "name" | "required">;
+
 /**
- * Makes rows of results. The first result says which columns there are, and the others must have the
- * same.
+ * Makes rows of results. Each must have the columns that others before it had; it may have more of
+ * those that the table has, where that is known.
  *
  * @param id The column of the id, which no result may have.
  * @param known The columns of the table, if it is there.
@@ -23,34 +30,34 @@ import { createTable, isUnfit, quote, quoteTable } from "../table/table.ts";
  */
 export function rowMaker(
   id: string,
-  known: readonly string[] | undefined,
+  known: readonly Column[] | undefined,
 ): (id: unknown, result: unknown, csv?: Readonly<Record<string, unknown>>) => Row | null {
-  let columns: readonly string[] | undefined;
+  const required = known?.filter((column) => column.required && column.name !== id) ?? [];
+  const columns = new Set(required.map(({ name }) => name));
+  let isFirst = true;
   return (value, result, csv = {}) => {
     if (result === null) return null;
     if (typeof result !== "object" || Array.isArray(result)) {
       throw new Error(`its result must be an object or null, not ${kindOf(result)}`);
     }
     const names = Object.keys(result);
+    if (names.length === 0) throw new Error("its result has no columns");
     if (names.includes(id)) {
       throw new Error(`its result has a column '${id}', which is that of the id`);
     }
-    const unknown = known && names.find((name) => !known.includes(name));
+    const isKnown = (name: string) =>
+      known === undefined ? isFirst || columns.has(name) : known.some((one) => one.name === name);
+    const unknown = names.find((name) => !isKnown(name));
     if (unknown !== undefined) {
-      throw new Error(`its result has a column '${unknown}', which the table does not have`);
+      const who = known === undefined ? "the first one" : "the table";
+      throw new Error(`its result has a column '${unknown}', which ${who} does not have`);
     }
-    if (columns === undefined) {
-      if (names.length === 0) throw new Error("its result has no columns");
-      columns = names;
-    }
-    const missing = columns.find((name) => !names.includes(name));
+    const missing = [...columns].find((name) => !names.includes(name));
     if (missing !== undefined) throw new Error(`its result has no column '${missing}'`);
-    const extra = names.find((name) => !columns!.includes(name));
-    if (extra !== undefined) {
-      throw new Error(`its result has a column '${extra}', which the first one does not have`);
-    }
     const empty = names.find((name) => (result as Row)[name] === undefined);
     if (empty !== undefined) throw new Error(`its result is undefined in column '${empty}'`);
+    isFirst = false;
+    for (const name of names) columns.add(name);
     const entries = Object.entries(result).map(([name, one]) =>
       [name, Object.hasOwn(csv, name) && csv[name] === one ? asText(one) : one] as const
     );
@@ -63,23 +70,45 @@ function kindOf(value: unknown): string {
   return Array.isArray(value) ? "an array" : `a ${typeof value}`;
 }
 
-/** Options of {@linkcode resultSink}. */
-export interface ResultSinkOptions {
+/** As for every job: nobody waits for a single row. */
+const LINGER = 50;
+
+/** Options of {@linkcode resultSinks}. */
+export interface ResultSinksOptions extends TableSinksOptions {
   readonly table: string;
   /** The column of the id. */
   readonly id: string;
-  /** Whether the table is created, as it is missing. */
-  readonly create: boolean;
-  readonly onConflict: OnConflict;
-  readonly overrides: AsyncBatcherOptions<Row>;
+  /** The columns of the table; it is created if there are none. */
+  readonly known: readonly Column[] | undefined;
   /** Called with a sentence for the user. */
   readonly onNote: (sentence: string) => void;
 }
 
-/** Saves results in a table, which the first batch of them is checked against. */
-export function resultSink(
+/**
+ * Saves results in a table, which the first batch with each set of columns is checked against, and
+ * looks up which ids it has.
+ */
+export function resultSinks(
   sql: Sql,
-  { table, id, create, onConflict, overrides, onNote }: ResultSinkOptions,
+  options: ResultSinksOptions,
+): { sink: Sink<Row, RowOutcome>; lookup: Sink<unknown, Existing> | undefined } {
+  const { table, id, known, retryFor, linger = LINGER, onSave, onLookup } = options;
+  const lookup = postgresLookup(sql, { table, key: id });
+  const retry = { ...lookup.defaults.retry, deadline: retryFor };
+  return {
+    sink: resultSink(sql, options, { linger, retry, onBatch: onSave }),
+    // A table that is to be created has nothing in it.
+    lookup: known && {
+      ...lookup,
+      defaults: { ...lookup.defaults, maxInFlight: 1, retry, onBatch: onLookup },
+    },
+  };
+}
+
+function resultSink(
+  sql: Sql,
+  { table, id, known, onConflict, onNote }: ResultSinksOptions,
+  overrides: AsyncBatcherOptions<Row>,
 ): Sink<Row, RowOutcome> {
   const writerOf = (columns: readonly string[]) =>
     postgresWriter(sql, {
@@ -87,23 +116,16 @@ export function resultSink(
       columns,
       conflict: conflictOf(id, onConflict),
     });
-  let writer: Promise<ReturnType<typeof writerOf>> | undefined;
+  const writers = new Map<string, Promise<ReturnType<typeof writerOf>>>();
 
   async function open(rows: readonly Row[]) {
     const columns = Object.keys(rows[0]);
-    if (create) {
+    if (known === undefined) {
       const definition = columns.map((name) =>
         `${quote(name)} ${typeOf(rows.map((row) => row[name]))}${name === id ? " primary key" : ""}`
       ).join(", ");
       onNote(`Creating table '${table}': ${definition}`);
       await createTable(sql, `${quoteTable(table)} (${definition})`);
-    }
-    const { columns: found } = await describeTable(sql, table);
-    const unfilled = found.find(({ name, required }) => required && !columns.includes(name));
-    if (unfilled !== undefined) {
-      throw new ScriptError(
-        `Cannot save results as column '${unfilled.name}' of table '${table}' must not be null and has no default: return it too`,
-      );
     }
     const writer = writerOf(columns);
     await writer.check();
@@ -112,8 +134,10 @@ export function resultSink(
 
   return {
     send: async (rows, batch) => {
-      writer ??= open(rows).catch((error) => {
-        writer = undefined;
+      const columns = columnsOf(rows[0]);
+      if (!writers.has(columns)) writers.set(columns, open(rows));
+      const writer = await writers.get(columns)!.catch((error) => {
+        writers.delete(columns);
         if (isUnfit(error)) {
           error = new ScriptError(error.message);
         }
@@ -121,10 +145,19 @@ export function resultSink(
         if (error instanceof ScriptError) Object.assign(error, { retryable: false });
         throw error;
       });
-      return await (await writer).send(rows, batch);
+      return await writer.send(rows, batch);
     },
-    defaults: { ...writerOf([id, `${id}…`]).defaults, ...overrides },
+    defaults: {
+      ...writerOf([id, `${id}…`]).defaults,
+      // A column that some results lack keeps its default, or the value that it has.
+      groupBy: columnsOf,
+      ...overrides,
+    },
   };
+}
+
+function columnsOf(row: Row): string {
+  return JSON.stringify(Object.keys(row).sort());
 }
 
 /** The type of a column that takes these values. */
@@ -163,21 +196,20 @@ function typeOfOne(value: unknown): string {
  */
 export async function findTable(
   sql: Sql,
-  lookup: { check(): Promise<void> },
   { table, id, create, onConflict }: {
     table: string;
     id: string;
     create: boolean;
     onConflict: OnConflict;
   },
-): Promise<readonly string[] | undefined> {
+): Promise<readonly Column[] | undefined> {
   try {
     const { columns } = await describeTable(sql, table);
-    await lookup.check();
+    await postgresLookup(sql, { table, key: id }).check();
     // The other columns are known with the first result.
     const conflict = conflictOf(id, onConflict === "error" ? "error" : "skip");
     await postgresWriter(sql, { table, columns: [id], conflict }).check();
-    return columns.map(({ name }) => name);
+    return columns;
   } catch (error) {
     if (!isUnfit(error)) throw error;
     if (error.code !== "42P01") throw new ScriptError(error.message);
