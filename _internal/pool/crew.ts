@@ -161,7 +161,8 @@ export class Crew implements WorkerEvents {
   ): void {
     const number = this.#workers.get(worker);
     const failed = failures.length === 0 ? undefined : new Map(failures);
-    for (const [i, task] of tasks.entries()) {
+    for (let i = 0; i < tasks.length; i++) {
+      const task = tasks[i];
       if (task === undefined || task.settled) continue;
       task.worker = undefined;
       const failure = failed?.get(i);

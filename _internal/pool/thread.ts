@@ -106,44 +106,57 @@ class PoolThread {
     }
   }
 
+  /** Computes what is claimed. What it does for each task counts: some take only microseconds. */
   #compute(tasks: readonly unknown[], first: number, next: number): Promise<void> | undefined {
-    const answers = this.#answers;
-    const claimed = this.#claimed, { results } = answers;
+    const { results } = this.#answers;
+    const claimed = this.#claimed;
     const offset = results.length - first;
     for (let i = first; i < next; i++) results.push(undefined);
     if (claimed.length === 0) return undefined;
     const start = commonTime();
-    this.#board.begin({
-      position: this.#position + (claimed[0] - first),
-      size: next - claimed[0],
-      since: start,
-    });
-    const finish = (outcome: { values: readonly unknown[] } | { failure: Failure }) => {
-      this.#board.end();
-      const end = commonTime();
-      answers.ms += end - start;
-      answers.computed += claimed.length;
-      const each = (end - start) / claimed.length;
-      for (const [i, at] of claimed.entries()) {
-        const index = at + offset;
-        if (this.#spans) answers.spans[index] = [start + i * each, start + (i + 1) * each];
-        if ("failure" in outcome) answers.fail(index, outcome.failure);
-        else this.#keep(index, outcome.values[i]);
-      }
-    };
-    const fail = (error: unknown) => {
-      const reason = claimed.length > 1 ? "again" : "threw";
-      finish({ failure: { reason, thrown: packThrown(error) } });
-    };
+    this.#board.begin(this.#position + (claimed[0] - first), next - claimed[0], start);
+    const { isMany } = this.#work;
+    let values: unknown;
+    this.#computing = true;
     try {
-      this.#computing = true;
-      const values = this.#work.compute(claimed.map((at) => tasks[at]));
-      this.#computing = false;
-      if (!(values instanceof Promise)) return void finish({ values });
-      return values.then((values) => finish({ values }), fail);
+      values = this.#work.compute(isMany ? claimed.map((at) => tasks[at]) : tasks[claimed[0]]);
     } catch (error) {
       this.#computing = false;
-      return void fail(error);
+      return this.#fail(error, offset, start);
+    }
+    this.#computing = false;
+    if (!(values instanceof Promise)) return this.#finish(values, offset, start);
+    return values.then(
+      (values) => this.#finish(values, offset, start),
+      (error) => this.#fail(error, offset, start),
+    );
+  }
+
+  #finish(values: unknown, offset: number, start: number): undefined {
+    this.#count(offset, start);
+    const claimed = this.#claimed;
+    if (!this.#work.isMany) this.#keep(claimed[0] + offset, values);
+    else for (const [i, at] of claimed.entries()) this.#keep(at + offset, (values as unknown[])[i]);
+  }
+
+  #fail(error: unknown, offset: number, start: number): undefined {
+    this.#count(offset, start);
+    const reason = this.#claimed.length > 1 ? "again" : "threw";
+    const failure: Failure = { reason, thrown: packThrown(error) };
+    for (const at of this.#claimed) this.#answers.fail(at + offset, failure);
+  }
+
+  /** Notes how long it took. */
+  #count(offset: number, start: number): void {
+    this.#board.end();
+    const answers = this.#answers, claimed = this.#claimed;
+    const end = commonTime();
+    answers.ms += end - start;
+    answers.computed += claimed.length;
+    if (!this.#spans) return;
+    const each = (end - start) / claimed.length;
+    for (const [i, at] of claimed.entries()) {
+      answers.spans[at + offset] = [start + i * each, start + (i + 1) * each];
     }
   }
 
@@ -151,8 +164,8 @@ class PoolThread {
     const answers = this.#answers;
     try {
       if (this.#work.isMany && value instanceof Error) throw value;
-      const transfer = this.#work.transfer?.(value);
-      if (transfer !== undefined) answers.transfers[index] = [...transfer];
+      const { transfer } = this.#work;
+      if (transfer !== undefined) answers.transfers[index] = [...transfer(value)];
       answers.results[index] = value;
     } catch (error) {
       answers.fail(index, { reason: "threw", thrown: packThrown(error) });

@@ -8,8 +8,11 @@ export interface LoadedWork {
   readonly isMany: boolean;
   /** Tasks that are computed at once must be of one kind. */
   readonly kindOf: ((task: unknown) => unknown) | undefined;
-  /** One result for each task; throws if there is none for any of them. */
-  compute(tasks: readonly unknown[]): readonly unknown[] | Promise<readonly unknown[]>;
+  /**
+   * Computes one task, or with `many()` several. Returns the result, or an array of as many; throws if
+   * there is none for any of them.
+   */
+  compute(tasks: unknown): unknown;
   readonly transfer: ((result: unknown) => Iterable<Transferable>) | undefined;
   readonly teardown: (() => unknown) | undefined;
 }
@@ -58,19 +61,29 @@ function fn(exports: Record<string, unknown>, name: string): Fn | undefined {
 }
 
 function oneOf(work: Fn): LoadedWork["compute"] {
-  return ([task]) => {
-    const result = work(task);
-    if (!isThenable(result)) return [result];
-    return Promise.resolve(result).then((value) => [value]);
+  const call = apart(work);
+  return (task) => {
+    const result = call(task);
+    return isThenable(result) ? Promise.resolve(result) : result;
   };
 }
 
 function manyOf(many: Fn): LoadedWork["compute"] {
+  const call = apart(many);
   return (tasks) => {
-    const results = many(tasks);
-    if (!isThenable(results)) return checked(results, tasks.length);
-    return Promise.resolve(results).then((values) => checked(values, tasks.length));
+    const { length } = tasks as readonly unknown[];
+    const results = call(tasks);
+    if (!isThenable(results)) return checked(results, length);
+    return Promise.resolve(results).then((values) => checked(values, length));
   };
+}
+
+/**
+ * The same function, which V8 does not inline where it is called, as it is a proxy without traps. A
+ * loop of 10 µs that was inlined in the code of the thread took 60 µs in Node 22, and 20 µs in Deno 2.9.
+ */
+function apart(work: Fn): Fn {
+  return new Proxy(work, {});
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

@@ -1,0 +1,4 @@
+import workerpool from "workerpool";
+import spin from "./spin.ts";
+
+workerpool.worker({ spin });
