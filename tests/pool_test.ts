@@ -47,6 +47,16 @@ Deno.test("WorkPool runs the export that it is told to", { ignore }, async () =>
   assertEquals(ms, 1);
 });
 
+Deno.test("WorkPool passes over what the module says to its own parent", { ignore }, async () => {
+  const source = `import { parentPort } from "node:worker_threads";
+    export default (n) => {
+      for (const said of [null, "half", { type: "progress" }]) parentPort.postMessage(said);
+      return 2 * n;
+    };`;
+  await using pool = new WorkPool<{ default(n: number): number }>(module(source), { workers: 1 });
+  assertEquals(await Promise.all([1, 2, 3].map((n) => pool.run(n))), [2, 4, 6]);
+});
+
 Deno.test("WorkPool computes in all its workers at once", { ignore }, async () => {
   await using pool = new WorkPool<Work, "thread">(WORK, { workers: 3, export: "thread" });
   const threads = new Set<number>();

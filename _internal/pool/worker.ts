@@ -17,6 +17,15 @@ const ABANDONED_TIMEOUT = 500;
 /** After so many milliseconds in one call a worker is asked whether it is still at it. */
 const LONG_CALL = 1000;
 
+/** Messages of a thread of the pool. */
+const TYPES: ReadonlySet<unknown> = new Set<FromThread["type"]>([
+  "ready",
+  "unusable",
+  "brokenOff",
+  "stray",
+  "answers",
+]);
+
 const OUT_OF_MEMORY = "the worker ran out of memory";
 
 /** How the workers of a pool are made. */
@@ -203,6 +212,8 @@ export class PoolWorker implements Holder {
   }
 
   #hear(message: FromThread): void {
+    // The user's module may have something to say to the thread that it believes to have started it.
+    if (!TYPES.has(message?.type)) return;
     if (this.#ending) {
       if (message.type === "ready" || message.type === "unusable") this.#worker.terminate();
       return;
