@@ -9,8 +9,8 @@ import { type Death, PoolWorker, type WorkerEvents, type WorkerSettings } from "
 
 /**
  * Most milliseconds of work in one message to a worker. A worker has up to two such groups in hand, so
- * that it has the next one while its answer travels, or while the thread of the pool is busy. With that
- * thread blocked for 15 ms in every 60, one hash of 1.3 ms in a message lost 20 %, groups of 20 ms 3 %.
+ * that it has the next one while its answer travels, or while the thread of the pool is busy: by so much
+ * that thread may be late.
  */
 const GROUP_MS = 20;
 
@@ -114,7 +114,7 @@ export class Crew implements WorkerEvents {
     if (this.#unsettled++ === 0) this.#keepAlive(true);
     if (this.#scheduled) return;
     // What is added in one go is dealt out together: also what `map()` reads, an item for each result
-    // that its consumer takes. In messages of one, a bcrypt hash of cost 4 took 2.6 times as long.
+    // that its consumer takes. A message of one item costs more than many an item.
     this.#scheduled = true;
     atEndOfTurn(() => this.#dispatch());
   }
