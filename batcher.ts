@@ -14,10 +14,11 @@ import {
   type ResolvedOptions,
   resolveOptions,
 } from "./_internal/batcher/options.ts";
-import type { PendingBatch, Ticket } from "./_internal/batcher/pending_batch.ts";
+import type { PendingBatch } from "./_internal/batcher/pending_batch.ts";
 import { Queue } from "./_internal/batcher/queue.ts";
 import { Settlement } from "./_internal/batcher/settlement.ts";
 import { resolveSink, type Sink } from "./_internal/batcher/sink.ts";
+import { Timeouts } from "./_internal/batcher/timeouts.ts";
 import type { Account, Send } from "./_internal/shared/contract.ts";
 import { LONG_TURN, nextTurn } from "./_internal/shared/event_loop.ts";
 import { FlushError, UnsentError } from "./_internal/shared/outcome.ts";
@@ -80,6 +81,9 @@ export class AsyncBatcher<T, R = void> implements AsyncDisposable {
   readonly #settlement: Settlement<T, R>;
   readonly #intake: Intake<T, R>;
   readonly #calls = new Set<Call<R>>();
+  readonly #timeouts: Timeouts;
+  /** Whether items are taken. */
+  #isOpen = true;
   #turn: Promise<void> | undefined;
   #ready: PromiseWithResolvers<void> | undefined;
   #closing: PromiseWithResolvers<Account<T>> | undefined;
@@ -103,7 +107,8 @@ export class AsyncBatcher<T, R = void> implements AsyncDisposable {
     this.#send = resolved.send;
     this.#options = resolveOptions(resolved.options);
     const { signal, timeout, retry, failFast, onBatch } = this.#options;
-    this.#queue = new Queue(this.#options);
+    this.#timeouts = new Timeouts(timeout);
+    this.#queue = new Queue(this.#options, this.#clock);
     this.#ledger = new Ledger({
       ...this.#options,
       onPushFailed: (error) => {
@@ -190,9 +195,14 @@ export class AsyncBatcher<T, R = void> implements AsyncDisposable {
    * @throws {RangeError} If the item alone is larger than `maxBytes`.
    */
   add(item: T, options?: { signal?: AbortSignal }): Promise<R> {
-    return new Promise((resolve, reject) => {
-      this.#accept(item, options, resolve, reject);
-    });
+    try {
+      if (!this.#isOpen) this.#refuseIfClosed(item);
+      const promise = this.#intake.add(item, options?.signal);
+      this.#dispatcher.added(this.#clock.now);
+      return promise;
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /**
@@ -207,13 +217,14 @@ export class AsyncBatcher<T, R = void> implements AsyncDisposable {
    * @throws {RangeError} If the item alone is larger than `maxBytes`.
    */
   push(item: T, options?: { signal?: AbortSignal }): Promise<void> {
-    let ticket: Ticket<T, R> | undefined;
     try {
-      ticket = this.#accept(item, options);
+      if (!this.#isOpen) this.#refuseIfClosed(item);
+      const room = this.#intake.push(item, options?.signal);
+      this.#dispatcher.added(this.#clock.now);
+      if (room !== undefined) return room;
     } catch (error) {
       return Promise.reject(error);
     }
-    if (ticket?.room !== undefined) return ticket.room.promise;
     return this.#clock.now - this.#dispatcher.turnAt < LONG_TURN ? DONE : this.#giveTurn();
   }
 
@@ -251,6 +262,7 @@ export class AsyncBatcher<T, R = void> implements AsyncDisposable {
    */
   close(): Promise<Account<T>> {
     if (this.#closing === undefined) {
+      this.#isOpen = false;
       this.#closing = Promise.withResolvers();
       this.#closing.resolve(this.#drain());
     }
@@ -284,21 +296,6 @@ export class AsyncBatcher<T, R = void> implements AsyncDisposable {
     if (failures !== undefined && !seen) throw new FlushError(failures, omitted);
   }
 
-  get #isOpen(): boolean {
-    return this.#closing === undefined && this.#stopped === undefined;
-  }
-
-  #accept(
-    item: T,
-    options: { signal?: AbortSignal } | undefined,
-    resolve?: (result: R) => void,
-    reject?: (error: unknown) => void,
-  ): Ticket<T, R> | undefined {
-    const ticket = this.#intake.accept(item, options?.signal, resolve, reject);
-    this.#dispatcher.dispatch(this.#clock.now);
-    return ticket;
-  }
-
   #refuseIfClosed(item: T): void {
     if (this.#isOpen) return;
     const state = this.#aborted !== undefined
@@ -324,7 +321,7 @@ export class AsyncBatcher<T, R = void> implements AsyncDisposable {
     const unanswered = batch.histories?.some((one) => one?.unanswered !== undefined) ?? false;
     const call = startCall(this.#send, batch.items, {
       batch: { id: sent.id, attempt: sent.attempt, unanswered },
-      timeout: this.#options.timeout,
+      timeouts: this.#timeouts,
       onReturn: lines && (() => {
         this.#lines.cameBack(lines);
         this.#dispatcher.dispatch(this.#clock.read());
@@ -344,6 +341,7 @@ export class AsyncBatcher<T, R = void> implements AsyncDisposable {
   /** Takes and sends nothing more. What is out comes to its end. */
   #stop(why: string, reason: unknown): void {
     if (this.#stopped !== undefined) return;
+    this.#isOpen = false;
     this.#stopped = { reason };
     const items = this.#intake.clear();
     for (const one of items) this.#settlement.abandon(one, why, reason);

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertInstanceOf, assertStrictEquals } from "@std/assert";
 import { AsyncBatcher, type BatchReport, FlushError, UnknownOutcomeError } from "../batcher.ts";
-import { ControlledSend, isPending, rejection, settle } from "./_helpers.ts";
+import { ControlledSend, fakeClock, isPending, rejection, settle } from "./_helpers.ts";
 
 Deno.test("AsyncBatcher.add() gives every caller its own result, after the batch has settled", async () => {
   const { send, calls } = new ControlledSend<string, number>();
@@ -32,6 +32,55 @@ Deno.test("AsyncBatcher.add() rejects every item of a batch with what the send f
   for (const result of results) {
     assertStrictEquals((result as PromiseRejectedResult).reason, refused);
   }
+});
+
+Deno.test("AsyncBatcher.add() gives every caller its own result, whatever else is in the batch", async () => {
+  const { send, calls } = new ControlledSend<string, number>();
+  await using batcher = new AsyncBatcher(send, { maxInFlight: 1 });
+  const first = batcher.add("first");
+  await settle();
+  const controller = new AbortController();
+  const { signal } = controller;
+  const one = batcher.add("one");
+  const three = batcher.add("three");
+  const withdrawn = rejection(batcher.add("withdrawn", { signal }));
+  batcher.push("pushed");
+  const flushed = batcher.flush();
+  const eleven = batcher.add("eleven");
+  controller.abort();
+  calls[0].resolve([5]);
+  await settle();
+  assertEquals(calls[1].items, ["one", "three", "pushed", "eleven"]);
+  calls[1].resolve([3, 5, 6, 11]);
+  assertEquals(await Promise.all([first, one, three, eleven]), [5, 3, 5, 11]);
+  assertStrictEquals(await withdrawn, signal.reason);
+  await flushed;
+});
+
+Deno.test("AsyncBatcher.add() settles with the item's own end, at the first attempt or at the second", async () => {
+  const refused = Object.assign(new Error("taken"), { bisectable: true });
+  const busy = Object.assign(new Error("busy"), { retryable: true });
+  const { send, calls } = new ControlledSend<string, string | Error>();
+  await using batcher = new AsyncBatcher(send, { retry: { minDelay: 0 } });
+  const [saved, taken, later, never] = ["saved", "taken", "later", "never"].map((item) =>
+    batcher.add(item)
+  );
+  const ends = Promise.allSettled([saved, taken, later, never]);
+  await settle();
+  calls[0].resolve(["saved at once", refused, busy, busy]);
+  assertEquals(await saved, "saved at once");
+  assertStrictEquals(await rejection(taken), refused);
+  assert(await isPending(later));
+  while (calls.length < 2) await settle();
+  calls[1].resolve(["saved later", refused]);
+  assertEquals((await ends).map(({ status }) => status), [
+    "fulfilled",
+    "rejected",
+    "fulfilled",
+    "rejected",
+  ]);
+  assertEquals(await later, "saved later");
+  assertStrictEquals(await rejection(never), refused);
 });
 
 Deno.test("AsyncBatcher takes 0, '', false, null and undefined for items", async () => {
@@ -120,6 +169,32 @@ Deno.test("AsyncBatcher counts a batch that runs into its timeout as unknown, ne
   calls[0].resolve();
   await settle();
   assertEquals(await batcher.close(), { added: 1, saved: 0, failed: 0, unknown: 1, unsent: 0 });
+});
+
+Deno.test("AsyncBatcher gives each of several calls its own time", async () => {
+  using clock = fakeClock(["setTimeout", "clearTimeout", "performance"]);
+  const { send, calls } = new ControlledSend<number>();
+  const batcher = new AsyncBatcher(send, { timeout: 100, maxItems: 1 });
+  const ends: string[] = [];
+  const add = (item: number) =>
+    batcher.add(item).then(() => ends.push(`saved ${item}`), () => ends.push(`timed out ${item}`));
+  for (const item of [1, 2, 3]) {
+    add(item);
+    await settle();
+    clock.tick(40);
+  }
+  await settle();
+  calls[1].resolve();
+  await settle();
+  assertEquals(ends, ["timed out 1", "saved 2"]);
+  clock.tick(59);
+  await settle();
+  assertEquals(ends, ["timed out 1", "saved 2"]);
+  clock.tick(1);
+  await settle();
+  assertEquals(ends, ["timed out 1", "saved 2", "timed out 3"]);
+  assertEquals(clock.countTimers(), 0);
+  await batcher.close();
 });
 
 Deno.test("AsyncBatcher frees the slot of a batch that never ends", async () => {

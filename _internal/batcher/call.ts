@@ -3,6 +3,7 @@ import { isError, isThenable, messageOf, read } from "../shared/inspect.ts";
 import { OutcomeError, UnknownOutcomeError } from "../shared/outcome.ts";
 import { describe } from "../shared/validate.ts";
 import { readError } from "./error_facts.ts";
+import type { Timeouts } from "./timeouts.ts";
 
 /** The answer of the send function: a result or an error for each item, or one error for all. */
 export type Answer<R> =
@@ -19,8 +20,7 @@ export interface Call<R> {
 /** Options of a call. */
 export interface CallOptions {
   readonly batch: Omit<Batch, "signal">;
-  /** In milliseconds. */
-  readonly timeout: number;
+  readonly timeouts: Timeouts;
   /** Called once the send function itself has settled, which may be long after the answer. */
   readonly onReturn?: () => void;
 }
@@ -38,7 +38,7 @@ const LAST_WORDS = 64;
 export function startCall<T, R>(
   send: Send<T, R>,
   items: readonly T[],
-  { batch, timeout, onReturn }: CallOptions,
+  { batch, timeouts, onReturn }: CallOptions,
 ): Call<R> {
   const { promise: answer, resolve } = Promise.withResolvers<Answer<R>>();
   const controller = new AbortController();
@@ -46,23 +46,25 @@ export function startCall<T, R>(
   let isGivenUp = false;
 
   async function giveUp(message: string, reason: unknown): Promise<void> {
-    clearTimeout(timer);
+    timeouts.stop(timeIsUp);
     isGivenUp = true;
     controller.abort(reason);
     for (let i = 0; i < LAST_WORDS; i++) await undefined;
     resolve({ error: new UnknownOutcomeError(message, { cause: reason }) });
   }
 
-  const timer = setTimeout(() => {
+  function timeIsUp(): void {
     const message =
-      `Cannot tell whether a batch of ${items.length} was saved as no answer came within ${timeout} ms`;
+      `Cannot tell whether a batch of ${items.length} was saved as no answer came within ${timeouts.timeout} ms`;
     giveUp(message, new DOMException(message, "TimeoutError"));
-  }, timeout);
+  }
+
+  timeouts.start(timeIsUp);
 
   // The send function may do what it likes with its array.
   const call = callSend(send, items.slice(), { ...batch, signal: controller.signal });
   call.then((answer) => {
-    clearTimeout(timer);
+    timeouts.stop(timeIsUp);
     const error = "error" in answer ? answer.error : undefined;
     if (read(error, "over") !== false) onReturn?.();
     if (!isGivenUp || read(error, "outcome") === "failed") resolve(answer);

@@ -16,6 +16,8 @@ export class Dispatcher<T, R> {
   #callOffTurn: (() => void) | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timerAt = Infinity;
+  /** When time alone may make a difference again. */
+  #nextLook = -Infinity;
 
   readonly #queue: Queue<T, R>;
   readonly #options: ResolvedOptions<T>;
@@ -36,11 +38,17 @@ export class Dispatcher<T, R> {
     this.turnAt = clock.now;
   }
 
-  /** Called whenever an item is added, a call returns, or time has passed. */
+  /** Called whenever an item is added. Most are one more of a batch that waits, and change nothing. */
+  added(now: number): void {
+    if (this.#queue.isNews || now >= this.#nextLook) this.dispatch(now);
+  }
+
+  /** Called whenever a call returns, time has passed, or items have left the queue. */
   dispatch(now: number): void {
     const { maxInFlight, rateLimit } = this.#options;
     const queue = this.#queue;
     queue.wake(now);
+    queue.isNews = false;
     while (this.inFlight < maxInFlight && !this.#isPaused) {
       if (queue.isClogged) return this.#setTimer(queue.nextRetry, now);
       const batch = this.#dueBatch(now);
@@ -100,6 +108,9 @@ export class Dispatcher<T, R> {
     } else if (linger === 0) this.#callOffTurn ??= atEndOfTurn(() => this.#endTurn());
     const nextDue = filling === undefined || linger === 0 ? Infinity : filling.at + linger;
     this.#setTimer(Math.min(nextDue, nextRetry), now);
+    if (filling !== undefined) {
+      this.#nextLook = Math.min(this.#nextLook, filling.at + (linger || LONG_TURN));
+    }
   }
 
   /** With no delay, what was added in this turn leaves at its end. */
@@ -111,6 +122,7 @@ export class Dispatcher<T, R> {
   }
 
   #setTimer(at: number, now: number): void {
+    this.#nextLook = Math.min(at, this.#queue.nextRetry);
     if (at === this.#timerAt) return;
     clearTimeout(this.#timer);
     this.#timerAt = at;

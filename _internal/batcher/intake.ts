@@ -25,57 +25,83 @@ export interface IntakeSettings<T, R>
 /** Takes items into the queue, and out of it again when nobody wants them sent any more. */
 export class Intake<T, R> {
   readonly #settings: IntakeSettings<T, R>;
+  readonly #queue: Queue<T, R>;
+  readonly #ledger: Ledger<T, R>;
+  readonly #clock: Clock;
+  /** Whether functions of the user's are called for every item. */
+  readonly #asksUser: boolean;
   readonly #abortRegistry = new AbortRegistry<Ticket<T, R>>((ticket, reason) =>
     this.#withdraw(ticket, reason)
   );
 
   constructor(settings: IntakeSettings<T, R>) {
     this.#settings = settings;
+    this.#queue = settings.queue;
+    this.#ledger = settings.ledger;
+    this.#clock = settings.clock;
+    const { sizeOf, orderingKey, groupBy } = settings;
+    this.#asksUser = (sizeOf ?? orderingKey ?? groupBy) !== undefined;
+  }
+
+  /** Returns the promise of the item's result. */
+  add(item: T, signal: AbortSignal | undefined): Promise<R> {
+    if (signal !== undefined || this.#asksUser) {
+      return this.#accept(item, signal, true) as Promise<R>;
+    }
+    this.#lookAtClock();
+    return this.#queue.append(item, this.#ledger.enter(), undefined, 0, undefined).promise();
+  }
+
+  /** Returns what the producer must wait for. */
+  push(item: T, signal: AbortSignal | undefined): Promise<void> | undefined {
+    return this.#accept(item, signal, false) as Promise<void> | undefined;
   }
 
   /** All of the user's code is through before anything of the batcher's changes. */
-  accept(
+  #accept(
     item: T,
     maybeSignal: AbortSignal | undefined,
-    resolve: ((result: R) => void) | undefined,
-    reject: ((error: unknown) => void) | undefined,
-  ): Ticket<T, R> | undefined {
-    const { queue, lines, ledger, clock, sizeOf, orderingKey, groupBy, refuseIfClosed } =
-      this.#settings;
-    refuseIfClosed(item);
+    isAdded: boolean,
+  ): Promise<R | void> | undefined {
+    const { queue, lines, ledger, sizeOf, orderingKey, groupBy, refuseIfClosed } = this.#settings;
     const size = sizeOf === undefined ? 0 : sizeOf(item);
     const key = orderingKey?.(item);
     const group = groupBy?.(item);
     const signal = maybeSignal === undefined ? undefined : assertSignal("add an item", maybeSignal);
     signal?.throwIfAborted();
-    const mustWait = reject === undefined && !queue.hasRoom;
-    const ticket = mustWait || signal !== undefined && reject !== undefined
+    const mustWait = !isAdded && !queue.hasRoom;
+    const ticket = mustWait || signal !== undefined && isAdded
       ? newTicket<T, R>(size, mustWait)
       : undefined;
     if (ticket !== undefined && signal !== undefined) this.#abortRegistry.watch(ticket, signal);
-    try {
-      refuseIfClosed(item);
-    } catch (error) {
-      this.forget([ticket]);
-      throw error;
+    // The user's code may have closed the batcher.
+    if (this.#asksUser || signal !== undefined) {
+      try {
+        refuseIfClosed(item);
+      } catch (error) {
+        this.forget([ticket]);
+        throw error;
+      }
     }
-    // The first item of a batch anchors its delay, so that one gets the exact time.
-    const now = queue.filling === undefined ? clock.read() : clock.readSparsely();
-    const epoch = ledger.epochs.current;
-    ledger.added++;
-    epoch.open++;
+    this.#lookAtClock();
+    const epoch = ledger.enter();
     const line = orderingKey && lines.find(key);
+    // An item that may go its own way has a promise of its own.
+    const isAlone = ticket !== undefined || orderingKey !== undefined;
+    const caller = isAdded && isAlone ? Promise.withResolvers<R>() : undefined;
+    let promise = caller?.promise;
     if (line !== undefined) {
-      const one = { item, size, group, epoch, resolve, reject, line, history: undefined, ticket };
+      const one = { item, size, group, epoch, caller, line, history: undefined, ticket };
       if (ticket !== undefined) ticket.item = one;
       queue.count(1, size);
       lines.wait(line, one);
     } else {
-      const batch = queue.append(item, epoch, resolve, reject, size, group, now);
-      batch.attach(orderingKey && lines.take(key), ticket);
+      const batch = queue.append(item, epoch, caller, size, group);
+      if (isAlone) batch.attach(orderingKey && lines.take(key), ticket);
+      else if (isAdded) promise = batch.promise();
     }
     if (mustWait) queue.waitForRoom(ticket!);
-    return ticket;
+    return isAdded ? promise : ticket?.room?.promise;
   }
 
   /** Their items have left the queue, and can no longer be withdrawn. */
@@ -109,6 +135,12 @@ export class Intake<T, R> {
     const items = [...queue.clear(), ...waiting];
     this.forget(items.map(({ ticket }) => ticket));
     return items;
+  }
+
+  /** The first item of a batch anchors its delay, so that one gets the exact time. */
+  #lookAtClock(): void {
+    if (this.#queue.filling === undefined) this.#clock.read();
+    else this.#clock.readSparsely();
   }
 
   #withdraw(ticket: Ticket<T, R>, reason: unknown): void {

@@ -1,6 +1,6 @@
 import type { Account } from "../shared/contract.ts";
 import type { Failure, Outcome } from "../shared/outcome.ts";
-import { Epochs } from "./epochs.ts";
+import { type Epoch, Epochs } from "./epochs.ts";
 import type { Item, PendingBatch } from "./pending_batch.ts";
 
 /** What a ledger does with items that were not saved. */
@@ -32,24 +32,31 @@ export class Ledger<T, R> {
     this.#options = options;
   }
 
-  /** All items of a batch were saved. */
-  saveAll({ epochs, resolves }: PendingBatch<T, R>, results: readonly unknown[] | undefined): void {
-    this.#ended.saved += epochs.length;
-    for (let i = 0; i < epochs.length; i++) {
-      epochs[i]!.open--;
-      resolves[i]?.(results?.[i] as R);
-    }
+  /** Counts an item that is taken in, and returns its epoch. */
+  enter(): Epoch {
+    this.added++;
+    const { current } = this.epochs;
+    current.open++;
+    return current;
   }
 
-  save({ epoch, resolve }: Item<T, R>, result: unknown): void {
+  /** All items of a batch were saved. */
+  saveAll(batch: PendingBatch<T, R>, results: readonly unknown[] | undefined): void {
+    this.#ended.saved += batch.live;
+    batch.closeEpochs();
+    batch.shared?.resolve(results);
+    batch.callers.forEach((caller, i) => caller?.resolve(results?.[i] as R));
+  }
+
+  save({ epoch, caller }: Item<T, R>, result: unknown): void {
     this.#ended.saved++;
     epoch!.open--;
-    resolve?.(result as R);
+    caller?.resolve(result as R);
   }
 
   /** `isTold`: the caller of `push()` knows already. */
   fail(
-    { item, epoch, reject, history }: Item<T, R>,
+    { item, epoch, caller, history }: Item<T, R>,
     outcome: Exclude<Outcome, "saved">,
     error: unknown,
     { isTold = false, attempts = history?.attempts ?? 0 }: { isTold?: boolean; attempts?: number } =
@@ -59,13 +66,13 @@ export class Ledger<T, R> {
     epoch!.open--;
     const { maxFailures, onFailure, onPushFailed } = this.#options;
     const failure = { item, outcome, error, attempts };
-    if (reject !== undefined) reject(error);
+    if (caller !== undefined) caller.reject(error);
     else if (!isTold) {
       if (this.#failures.length < maxFailures) this.#failures.push(failure);
       else this.#omitted++;
     }
     onFailure?.(failure);
-    if (reject === undefined) onPushFailed(error);
+    if (caller === undefined) onPushFailed(error);
   }
 
   /** The failures of pushed items since the last call. The caller must report them. */

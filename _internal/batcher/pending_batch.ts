@@ -1,5 +1,6 @@
 import type { Epoch } from "./epochs.ts";
 import type { Fifo } from "./fifo.ts";
+import { type Caller, SharedPromises } from "./shared_promises.ts";
 
 /** The history of an item that is to be sent again. */
 export interface History {
@@ -33,9 +34,8 @@ export interface Item<T, R> {
   readonly group: unknown;
   /** The epoch that is settled only after it. `undefined` once it is withdrawn. */
   epoch: Epoch | undefined;
-  /** Settle the promise of an `add()`; a pushed item has neither. */
-  readonly resolve: ((result: R) => void) | undefined;
-  readonly reject: ((error: unknown) => void) | undefined;
+  /** Has the promise of an `add()`; a pushed item has none. */
+  readonly caller: Caller<R> | undefined;
   readonly line: KeyLine<T, R> | undefined;
   readonly history: History | undefined;
   readonly ticket: Ticket<T, R> | undefined;
@@ -58,10 +58,12 @@ export interface KeyLine<T, R> {
  */
 export class PendingBatch<T, R> {
   readonly items: T[] = [];
-  /** `undefined` if an item was withdrawn. */
-  readonly epochs: (Epoch | undefined)[] = [];
-  readonly resolves: (((result: R) => void) | undefined)[] = [];
-  readonly rejects: (((error: unknown) => void) | undefined)[] = [];
+  /** The epoch of all of its items, unless they differ or one was withdrawn. */
+  #epoch: Epoch | undefined;
+  #epochs: (Epoch | undefined)[] | undefined;
+  /** The promises of the first items, and the callers of those whose promises are not among them. */
+  shared: SharedPromises<R> | undefined;
+  readonly callers: (Caller<R> | undefined)[] = [];
   sizes: number[] | undefined;
   lines: (KeyLine<T, R> | undefined)[] | undefined;
   histories: (History | undefined)[] | undefined;
@@ -84,24 +86,26 @@ export class PendingBatch<T, R> {
     public at: number,
   ) {}
 
-  append(
-    item: T,
-    epoch: Epoch,
-    resolve: ((result: R) => void) | undefined,
-    reject: ((error: unknown) => void) | undefined,
-    size: number,
-  ): void {
+  append(item: T, epoch: Epoch, caller: Caller<R> | undefined, size: number): void {
     const index = this.items.push(item) - 1;
-    this.epochs.push(epoch);
-    if (resolve !== undefined) {
-      this.resolves[index] = resolve;
-      this.rejects[index] = reject;
-    }
+    if (index === 0) this.#epoch = epoch;
+    else if (this.#epochs !== undefined || epoch !== this.#epoch) this.#eachEpoch()[index] = epoch;
+    if (caller !== undefined) this.callers[index] = caller;
     if (size > 0) {
       (this.sizes ??= [])[index] = size;
       this.bytes += size;
     }
     this.live++;
+  }
+
+  /** The promise of the last item, if it has no caller yet. */
+  promise(): Promise<R> {
+    const index = this.items.length - 1;
+    if (index === 0) this.shared = new SharedPromises();
+    if (this.shared?.count === index) return this.shared.add();
+    const caller = Promise.withResolvers<R>();
+    this.callers[index] = caller;
+    return caller.promise;
   }
 
   /** Gives the last item its key and its ticket. */
@@ -117,20 +121,24 @@ export class PendingBatch<T, R> {
   }
 
   /** Appends an item with all that belongs to it. */
-  put({ item, epoch, resolve, reject, size, line, ticket, history }: Item<T, R>): void {
-    this.append(item, epoch!, resolve, reject, size);
+  put({ item, epoch, caller, size, line, ticket, history }: Item<T, R>): void {
+    this.append(item, epoch!, caller, size);
     this.attach(line, ticket);
     if (history !== undefined) (this.histories ??= [])[this.items.length - 1] = history;
   }
 
+  /** An item that goes its own way: its promise is settled without those of the others. */
   get(index: number, history: History | undefined = this.histories?.[index]): Item<T, R> {
+    if (this.shared !== undefined && index < this.shared.count) {
+      this.shared.separate().forEach((caller, i) => this.callers[i] = caller);
+      this.shared = undefined;
+    }
     return {
       item: this.items[index],
       size: this.sizes?.[index] ?? 0,
       group: this.group,
-      epoch: this.epochs[index],
-      resolve: this.resolves[index],
-      reject: this.rejects[index],
+      epoch: this.#epochOf(index),
+      caller: this.callers[index],
       line: this.lines?.[index],
       history,
       ticket: this.tickets?.[index],
@@ -142,16 +150,22 @@ export class PendingBatch<T, R> {
     this.live--;
     this.bytes -= this.sizes?.[index] ?? 0;
     this.items[index] = undefined as T;
-    this.epochs[index] = undefined;
-    this.resolves[index] = this.rejects[index] = undefined;
+    this.#eachEpoch()[index] = undefined;
+    this.callers[index] = undefined;
     if (this.tickets !== undefined) this.tickets[index] = undefined;
   }
 
   /** All items that were not withdrawn. */
   *[Symbol.iterator](): Iterator<Item<T, R>> {
     for (let i = 0; i < this.items.length; i++) {
-      if (this.epochs[i] !== undefined) yield this.get(i);
+      if (this.#epochOf(i) !== undefined) yield this.get(i);
     }
+  }
+
+  /** All of its items, none of which was withdrawn, are settled. */
+  closeEpochs(): void {
+    if (this.#epochs === undefined) this.#epoch!.open -= this.items.length;
+    else for (const epoch of this.#epochs) epoch!.open--;
   }
 
   /** The same batch without the holes. */
@@ -167,5 +181,12 @@ export class PendingBatch<T, R> {
     let attempts = 0;
     this.histories?.forEach((history) => attempts = Math.max(attempts, history?.attempts ?? 0));
     return attempts;
+  }
+  #epochOf(index: number): Epoch | undefined {
+    return this.#epochs === undefined ? this.#epoch : this.#epochs[index];
+  }
+
+  #eachEpoch(): (Epoch | undefined)[] {
+    return this.#epochs ??= this.items.map(() => this.#epoch);
   }
 }

@@ -1,6 +1,8 @@
+import type { Clock } from "./clock.ts";
 import type { Epoch } from "./epochs.ts";
 import { Fifo } from "./fifo.ts";
 import { type Item, PendingBatch, type Ticket } from "./pending_batch.ts";
+import type { Caller } from "./shared_promises.ts";
 
 /** The bounds of a queue and of its batches. */
 export interface QueueLimits {
@@ -27,7 +29,10 @@ const LATER = 4;
  * their own, so that a few refused items do not keep new ones out.
  */
 export class Queue<T, R> {
+  /** Whether adding has done more than to make a batch longer, since this was last set to `false`. */
+  isNews = false;
   readonly #limits: QueueLimits;
+  readonly #clock: Clock;
   readonly #ready = new Fifo<PendingBatch<T, R>>();
   /** The batches that are being filled, by their groups, oldest first. */
   readonly #open = new Map<unknown, PendingBatch<T, R>>();
@@ -45,8 +50,9 @@ export class Queue<T, R> {
   #waitingItems = 0;
   #waitingBytes = 0;
 
-  constructor(limits: QueueLimits) {
+  constructor(limits: QueueLimits, clock: Clock) {
     this.#limits = limits;
+    this.#clock = clock;
   }
 
   /** Items that are not in flight. */
@@ -99,14 +105,15 @@ export class Queue<T, R> {
   append(
     item: T,
     epoch: Epoch,
-    resolve: ((result: R) => void) | undefined,
-    reject: ((error: unknown) => void) | undefined,
+    caller: Caller<R> | undefined,
     size: number,
     group: unknown,
-    now: number,
   ): PendingBatch<T, R> {
-    const batch = this.#batchFor(group, size, now);
-    batch.append(item, epoch, resolve, reject, size);
+    let batch = this.#filled;
+    if (batch === undefined || size > 0 || batch.group !== group) {
+      batch = this.#batchFor(group, size, this.#clock.now);
+    }
+    batch.append(item, epoch, caller, size);
     this.#joined(batch, size);
     return batch;
   }
@@ -172,6 +179,7 @@ export class Queue<T, R> {
   count(items: 1 | -1, bytes: number): void {
     this.#items += items;
     this.#bytes += items * bytes;
+    this.isNews = true;
   }
 
   /** Makes the producer of an item wait for room. */
@@ -227,6 +235,7 @@ export class Queue<T, R> {
       batch = new PendingBatch(group, now);
       this.#open.set(group, batch);
       this.#oldestOpen ??= batch;
+      this.isNews = true;
     }
     return this.#filled = batch;
   }
@@ -236,11 +245,13 @@ export class Queue<T, R> {
     this.#bytes += size;
     const { maxItems, maxBytes } = this.#limits;
     if (batch.items.length >= maxItems || batch.bytes >= maxBytes) this.#close(batch);
+    else if (this.isFull) this.isNews = true;
   }
 
   #close(batch: PendingBatch<T, R>): void {
     this.#removeOpen(batch);
     this.#ready.push(batch);
+    this.isNews = true;
   }
 
   #removeOpen(batch: PendingBatch<T, R>): void {
