@@ -29,6 +29,9 @@ export {
   type PostgresLookupOptions,
 } from "./_internal/postgres/lookup.ts";
 
+/** Batches in flight, however small the pool: one travels while another is being saved. */
+const MIN_IN_FLIGHT = 4;
+
 /**
  * A row: a value for each column. `null` is NULL; a missing column is an error. A
  * {@linkcode PostgresText} is read as the column's type reads text.
@@ -77,6 +80,9 @@ export interface PostgresWriter<T extends object = Row> extends Sink<T, RowOutco
   readonly send: (items: readonly T[], batch: Batch) => Promise<readonly (RowOutcome | Error)[]>;
   /**
    * Options that suit it.
+   *
+   * A batch may be in flight for each connection of the pool (postgres.js: `max`, 10 unless you say
+   * otherwise), and four at least, as the driver sends several down one connection.
    *
    * Temporary failures are retried for two minutes, with pauses of up to 5 s: long enough to restart
    * a server. A batch that was refused because of single rows is split until those stand alone. With
@@ -196,7 +202,8 @@ export function postgresWriter<T extends object = Row>(
     send,
     defaults: {
       maxItems: 500,
-      maxInFlight: 4,
+      // A reserved connection has no options.
+      maxInFlight: Math.max(MIN_IN_FLIGHT, sql.options?.max ?? 1),
       idempotent: conflict !== undefined,
       retry: RETRY,
       bisect: true,

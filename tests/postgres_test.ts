@@ -179,6 +179,20 @@ databaseTest("postgresWriter() never cuts a text to fit its column", async (sql)
   assertEquals((await sql`select * from words`).length, 0);
 });
 
+databaseTest(
+  "postgresWriter() has a batch in flight for each connection of the pool, and four at least",
+  async () => {
+    const columns = ["id"];
+    for (const [max, expected] of [[1, 4], [4, 4], [12, 12]]) {
+      await using pool = await connect({ max });
+      assertEquals(postgresWriter(pool, { table: "t", columns }).defaults.maxInFlight, expected);
+      const reserved = await pool.reserve();
+      assertEquals(postgresWriter(reserved, { table: "t", columns }).defaults.maxInFlight, 4);
+      reserved.release();
+    }
+  },
+);
+
 databaseTest("postgresWriter() prepares one statement for every batch size", async (sql) => {
   await sql`create table users (id int primary key, ok boolean)`;
   await using one = await connect({

@@ -4,15 +4,7 @@ import { CONNECTIONS, type Peer, type Sink } from "./peer.ts";
 export const burst: Peer = {
   name: "Burst",
   setup:
-    "`AsyncBatcher` and `postgresWriter` with their defaults: 500 rows a batch, 4 batches in flight, no delay",
-  batches: true,
-  start: (sink) => start(sink, {}),
-};
-
-/** As the others have no limit, or one that fits the connections. */
-export const burstOnAllConnections: Peer = {
-  name: "Burst on all connections",
-  setup: `the same with \`maxInFlight: ${CONNECTIONS}\`, a batch for each connection`,
+    `\`AsyncBatcher\` and \`postgresWriter\` with their defaults: 500 rows a batch, a batch in flight for each of ${CONNECTIONS} connections, no delay`,
   batches: true,
   start: (sink) => start(sink, { maxInFlight: CONNECTIONS }),
 };
@@ -22,7 +14,7 @@ export const burstWithTheirStatement: Peer = {
   name: "Burst, the others' INSERT",
   setup: "the same, with the others' INSERT instead of `postgresWriter`",
   batches: true,
-  start: burstOnAllConnections.start,
+  start: burst.start,
 };
 
 function start<T>(sink: Sink<T>, options: AsyncBatcherOptions<T>): (row: T) => Promise<unknown> {

@@ -1,4 +1,4 @@
-import { burst, burstOnAllConnections, burstWithTheirStatement } from "./burst.ts";
+import { burst, burstWithTheirStatement } from "./burst.ts";
 import { dataloader } from "./dataloader.ts";
 import { handWritten } from "./hand_written.ts";
 import { pacer } from "./pacer.ts";
@@ -9,7 +9,6 @@ import { pQueue } from "./p_queue.ts";
 /** All that are compared. The first is what the others are measured against. */
 export const PEERS: readonly Peer[] = [
   burst,
-  burstOnAllConnections,
   burstWithTheirStatement,
   handWritten,
   dataloader,
@@ -20,5 +19,5 @@ export const PEERS: readonly Peer[] = [
 
 /** Whether it differs from another of them only where there is a database. */
 export function needsDatabase(peer: Peer): boolean {
-  return peer === burstOnAllConnections || peer === burstWithTheirStatement;
+  return peer === burstWithTheirStatement;
 }

@@ -1,7 +1,7 @@
 import { postgresWriter } from "../../postgres.ts";
 import { type Database, openDatabase } from "../../scripts/database/connect.ts";
 import { startEmbeddedServer } from "../../scripts/database/embedded.ts";
-import { burst, burstOnAllConnections } from "./burst.ts";
+import { burst } from "./burst.ts";
 import { CONNECTIONS, type Peer, type Sink } from "./peer.ts";
 
 /** A row to be saved, as long as one of the benchmark's. */
@@ -52,7 +52,7 @@ export async function createTable({ sql }: Pick<Database, "sql">): Promise<Table
   // Connections are open before anything is measured.
   await Promise.all(Array.from({ length: CONNECTIONS }, () => sql`select pg_sleep(0.02)`));
   return {
-    start: (peer) => peer.start(peer === burst || peer === burstOnAllConnections ? ours : byHand),
+    start: (peer) => peer.start(peer === burst ? ours : byHand),
     clear: async () => void await sql`truncate ${sql(name)}`,
     async countWrong(rows) {
       const saved = await sql`select id, count(*)::integer as times from ${sql(name)} group by id`;
