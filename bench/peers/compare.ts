@@ -1,6 +1,6 @@
 /**
- * Compares Burst with other ways to batch, and prints one table: what an item costs,
- * how fast rows are saved, and the time from adding a row to its commit.
+ * Compares Burst with other ways to batch, and prints one table: what an item costs in time and in
+ * heap, how fast rows are saved, and the time from adding a row to its commit.
  *
  * ```sh
  * deno task bench:peers
@@ -14,16 +14,26 @@ import { type Database, openDatabase } from "../../scripts/database/connect.ts";
 import { COUNTS } from "./cost.ts";
 import { INTERVAL } from "./latency.ts";
 import { formatComparison } from "./markdown.ts";
-import { type Column, type Hooks, measureCost, measureLatency, measureSaves } from "./measure.ts";
+import {
+  type Column,
+  type Hooks,
+  measureCost,
+  measureHeap,
+  measureLatency,
+  measureSaves,
+} from "./measure.ts";
 import { PEERS } from "./peers.ts";
 import { CALLERS, ROWS } from "./saves.ts";
 import { createTable } from "./table.ts";
 
-const PARTS = ["cost", "saves", "latency"] as const;
+const PARTS = ["cost", "heap", "saves", "latency"] as const;
 type Part = typeof PARTS[number];
 
 /** How often what is measured; small counts are over so soon that one run says little. */
 const ROUNDS = { 1_000: 100, 16_000: 20, 100_000: 5, 1_000_000: 3, saves: 7, latency: 7 };
+
+/** Items that are queued where the heap is measured. */
+const QUEUED = 20_000;
 
 /** Rows of a run of the last part. */
 const RARE_ROWS = 150;
@@ -56,6 +66,7 @@ async function main(signal: AbortSignal): Promise<void> {
     onProgress: (what, fraction) => progress.bar(fraction, what),
   };
   const columns = parts.includes("cost") ? await compareCost(quick, hooks) : [];
+  if (parts.includes("heap")) columns.push(await measureHeap(QUEUED, quick ? 1 : 3, hooks));
   let server = "";
   if (parts.includes("saves") || parts.includes("latency")) {
     await using database = await openDatabase({

@@ -34,9 +34,9 @@ function peer(name: string): Peer {
 /** The lines of a table with one column, as their cells. */
 function cells(results: [Peer, Partial<Result>][]): string[][] {
   const whole = new Map(
-    results.map(([peer, result]) => [peer, { ms: 1, runs: 3, wrong: 0, ...result }]),
+    results.map(([peer, result]) => [peer, { figure: 1, runs: 3, wrong: 0, ...result }]),
   );
-  const column = { title: "a", show: (ms: number) => `${ms} ms`, results: whole };
+  const column = { title: "a", show: (figure: number) => `${figure} ms`, results: whole };
   const lines = formatComparison([...whole.keys()], [column]).split("\n");
   return lines.filter((line) => line.startsWith("|")).slice(2)
     .map((line) => line.split("|").slice(1, -1).map((cell) => cell.trim()));
@@ -44,7 +44,7 @@ function cells(results: [Peer, Partial<Result>][]): string[][] {
 
 Deno.test("formatComparison() shows others as a multiple of the first, and the best bold", () => {
   const [ours, slow, fast] = ["ours", "slow", "fast"].map(peer);
-  assertEquals(cells([[ours, { ms: 4 }], [slow, { ms: 9 }], [fast, { ms: 1 }]]), [
+  assertEquals(cells([[ours, { figure: 4 }], [slow, { figure: 9 }], [fast, { figure: 1 }]]), [
     ["ours", "4 ms"],
     ["slow", "2.25×"],
     ["fast", "**0.25×**"],
@@ -53,7 +53,7 @@ Deno.test("formatComparison() shows others as a multiple of the first, and the b
 
 Deno.test("formatComparison() marks one that loses rows, however fast", () => {
   const [ours, lossy] = ["ours", "lossy"].map(peer);
-  assertEquals(cells([[ours, { ms: 4 }], [lossy, { ms: 1, wrong: 2 }]]), [
+  assertEquals(cells([[ours, { figure: 4 }], [lossy, { figure: 1, wrong: 2 }]]), [
     ["ours", "**4 ms**"],
     ["lossy", "0.25× †"],
   ]);
@@ -61,7 +61,7 @@ Deno.test("formatComparison() marks one that loses rows, however fast", () => {
 
 Deno.test("formatComparison() marks one that was run less often than the others", () => {
   const [ours, slow] = ["ours", "slow"].map(peer);
-  assertEquals(cells([[ours, { ms: 4 }], [slow, { ms: 40, runs: 1 }]]), [
+  assertEquals(cells([[ours, { figure: 4 }], [slow, { figure: 40, runs: 1 }]]), [
     ["ours", "**4 ms**"],
     ["slow", "10.00× ¹"],
   ]);

@@ -25,3 +25,32 @@ export async function addAll(peer: Peer, count: number): Promise<number> {
   await Promise.all(added);
   return sent;
 }
+
+/**
+ * Adds items to a sink that does not answer before it is told to: what is there is what the peer keeps.
+ *
+ * @returns The way to let the sink answer, with how many items were sent.
+ */
+export function queueAll(peer: Peer, count: number): { release(): Promise<number> } {
+  let sent = 0;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const add = peer.start<number>({
+    saveMany(items) {
+      sent += items.length;
+      return promise;
+    },
+    saveOne() {
+      sent++;
+      return promise;
+    },
+  });
+  const added = new Array<Promise<unknown>>(count);
+  for (let i = 0; i < count; i++) added[i] = add(i);
+  return {
+    async release() {
+      resolve();
+      await Promise.all(added);
+      return sent;
+    },
+  };
+}

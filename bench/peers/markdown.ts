@@ -3,7 +3,7 @@ import type { Peer } from "./peer.ts";
 
 /**
  * The comparison as a Markdown table: the figures of the first peer, and of each other how many
- * times as long it took. The best of each column is bold.
+ * times as much it took. The best of each column is bold.
  */
 export function formatComparison(all: readonly Peer[], columns: readonly Column[]): string {
   const notes = new Set<string>();
@@ -14,8 +14,8 @@ export function formatComparison(all: readonly Peer[], columns: readonly Column[
     const result = results.get(peer);
     if (result === undefined) return "–";
     const text = peer === first
-      ? show(result.ms)
-      : `${(result.ms / results.get(first)!.ms).toFixed(2)}×`;
+      ? show(result.figure)
+      : `${(result.figure / results.get(first)!.figure).toFixed(2)}×`;
     return (isBest(result, results) ? `**${text}**` : text) + mark(result, results, notes);
   }
 
@@ -26,8 +26,8 @@ export function formatComparison(all: readonly Peer[], columns: readonly Column[
   return [
     ...align(rows),
     "",
-    `The first line is ${first.name}; ×: how many times as long the others took, medians of interleaved runs.`,
-    "Bold: the fastest.",
+    `The first line is ${first.name}; ×: how many times as much the others took, medians of interleaved runs.`,
+    "Bold: the best.",
     ...notes,
     "",
     ...peers.map(({ name, setup }) => `- ${name}: ${setup}`),
@@ -35,9 +35,9 @@ export function formatComparison(all: readonly Peer[], columns: readonly Column[
 }
 
 /** One that loses rows is not the best, however fast. */
-function isBest({ ms, wrong }: Result, results: Column["results"]): boolean {
+function isBest({ figure, wrong }: Result, results: Column["results"]): boolean {
   const sound = [...results.values()].filter(({ wrong }) => wrong === 0);
-  return wrong === 0 && sound.every((other) => ms <= other.ms);
+  return wrong === 0 && sound.every((other) => figure <= other.figure);
 }
 
 function mark({ runs, wrong }: Result, results: Column["results"], notes: Set<string>): string {

@@ -1,5 +1,5 @@
 import { median, quantile } from "../../scripts/measure/statistics.ts";
-import { addAll } from "./cost.ts";
+import { addAll, queueAll } from "./cost.ts";
 import { timeEach } from "./latency.ts";
 import { type Peer, WAIT } from "./peer.ts";
 import { needsDatabase, PEERS } from "./peers.ts";
@@ -9,15 +9,15 @@ import { makeRows, type Table } from "./table.ts";
 /** A column of the comparison. */
 export interface Column {
   readonly title: string;
-  /** Shows milliseconds in the unit of the column. */
-  readonly show: (ms: number) => string;
+  /** Shows a figure of this column: milliseconds or bytes in all, in the unit of the column. */
+  readonly show: (figure: number) => string;
   readonly results: ReadonlyMap<Peer, Result>;
 }
 
 /** What was measured of one peer. */
 export interface Result {
-  /** Milliseconds: the median of all runs. */
-  readonly ms: number;
+  /** Milliseconds or bytes: the median of all runs. */
+  readonly figure: number;
   readonly runs: number;
   /** Rows that were not saved, or more than once, in the worst of the runs. */
   readonly wrong: number;
@@ -29,7 +29,7 @@ export interface Hooks {
   readonly onProgress: (what: string, fraction: number) => void;
 }
 
-/** A run of a peer: a figure for each column, in milliseconds, less being better. */
+/** A run of a peer: a figure for each column, less being better. */
 interface Run {
   readonly figures: readonly number[];
   readonly wrong: number;
@@ -52,6 +52,24 @@ export async function measureCost(count: number, rounds: number, hooks: Hooks): 
   return {
     title: `${items} items`,
     show: (ms) => `${(ms / count * 1e6).toFixed(0)} ns`,
+    results: column,
+  };
+}
+
+/** The heap that a queued item takes in the peer, its promise included. */
+export async function measureHeap(count: number, rounds: number, hooks: Hooks): Promise<Column> {
+  const peers = PEERS.filter((peer) => !needsDatabase(peer));
+  const [column] = await interleave("heap", peers, rounds, hooks, async (peer) => {
+    collectGarbage();
+    const before = Deno.memoryUsage().heapUsed;
+    const queued = queueAll(peer, count);
+    collectGarbage();
+    const bytes = Deno.memoryUsage().heapUsed - before;
+    return { figures: [bytes], wrong: Math.abs(await queued.release() - count) };
+  });
+  return {
+    title: "heap per queued item",
+    show: (bytes) => `${(bytes / count).toFixed(0)} B`,
     results: column,
   };
 }
@@ -131,7 +149,7 @@ async function interleave(
       peers.map((peer) => {
         const own = runs.get(peer)!;
         return [peer, {
-          ms: median(own.map(({ figures }) => figures[column])),
+          figure: median(own.map(({ figures }) => figures[column])),
           runs: own.length,
           wrong: Math.max(...own.map(({ wrong }) => wrong)),
         }];

@@ -1,6 +1,6 @@
 /** The benchmark is worth nothing where a peer is set up in a way that loses rows. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { addAll } from "./cost.ts";
+import { addAll, queueAll } from "./cost.ts";
 import { CONCURRENCY, MAX_ITEMS, type Sink, WAIT } from "./peer.ts";
 import { PEERS } from "./peers.ts";
 
@@ -87,5 +87,12 @@ for (const peer of limiting) {
     await Promise.all(Array.from({ length: 3 * CONCURRENCY }, (_, i) => i).map(peer.start(store)));
     assertEquals(store.mostInFlight, CONCURRENCY);
     assertEquals(store.sizes, Array(3 * CONCURRENCY).fill(1));
+  });
+}
+
+for (const peer of PEERS) {
+  Deno.test(`queueAll() has ${peer.name} send all once it is answered`, async () => {
+    assertEquals(await queueAll(peer, 1_200).release(), 1_200);
+    await settle();
   });
 }
