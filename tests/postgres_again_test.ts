@@ -112,6 +112,9 @@ async function loseAnswer(
   await writer.check();
   const reports: BatchReport[] = [];
   await using batcher = new AsyncBatcher(writer, {
+    // One batch, also where this thread is held up between two rows.
+    maxItems: rows.length,
+    linger: 60_000,
     retry: { maxAttempts: 20, minDelay: 5, maxDelay: 20 },
     onBatch: (report) => void reports.push(report),
   });
