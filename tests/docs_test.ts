@@ -3,57 +3,10 @@ import { assert, assertEquals } from "@std/assert";
 import * as burst from "../mod.ts";
 import { databaseTest, databaseUrl } from "./_database.ts";
 import { needing } from "./_needs.ts";
-import { allowed } from "./_permissions.ts";
+import { pages, snippets } from "./_snippets.ts";
 import { NATS } from "./fixtures/nats_server.ts";
 
 const ROOT = new URL("../", import.meta.url);
-
-/** The pages that people read, by their paths, without what is not read or not ours. */
-const pages = new Map<string, string>();
-if (allowed) {
-  const names = [...Deno.readDirSync(new URL("docs/", ROOT))].map(({ name }) => `docs/${name}`);
-  const others = ["README", "SECURITY", "CONTRIBUTING", "CHANGELOG", "examples/README"]
-    .map((name) => `${name}.md`);
-  for (const path of [...others, ...names.filter((name) => name.endsWith(".md")).sort()]) {
-    pages.set(path, await Deno.readTextFile(new URL(path, ROOT)));
-  }
-}
-
-interface Snippet {
-  page: string;
-  /** The file it is shown as, where its first line is a comment with nothing but a name. */
-  file: string | undefined;
-  code: string;
-}
-
-/** But for the page whose snippets build on each other: see `your_own_work_test.ts`. */
-function snippets(): Snippet[] {
-  const shown = [...pages].filter(([page]) => page !== "docs/your-own-work.md");
-  return shown.flatMap(([page, text]) =>
-    [...text.matchAll(/^```(?:ts|js)[^\n]*\n([\s\S]*?)^```/gm)].map(([, code]) => ({
-      page,
-      file: /^\/\/ ([\w.]+\.[jt]s)\n/.exec(code)?.[1],
-      code,
-    }))
-  );
-}
-
-/** What it says that it prints: the comments at its end, or behind its calls of `console.log()`. */
-function announced(code: string): string[] {
-  const lines = code.trimEnd().split("\n");
-  const end = lines.slice(lines.findLastIndex((line) => !line.startsWith("// ")) + 1);
-  if (end.length > 0) return end.map((line) => line.slice(3));
-  return [...code.matchAll(/console\.log\(.*\);? \/\/ (.*)$/gm)].map(([, output]) => output);
-}
-
-async function deno(args: string[], env: Record<string, string> = {}) {
-  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args,
-    env: { NO_COLOR: "1", ...env },
-  }).output();
-  const decoder = new TextDecoder();
-  return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
-}
 
 /** A heading's anchor, as GitHub makes it. */
 function anchors(text: string): string[] {
@@ -62,52 +15,6 @@ function anchors(text: string): string[] {
     heading.toLowerCase().replaceAll(/[^\p{L}\p{N} _-]/gu, "").replaceAll(" ", "-")
   );
 }
-
-databaseTest("README.md and docs/ show snippets that run and print what they say", async (
-  sql,
-  schema,
-) => {
-  const shown = snippets();
-  assert(shown.some(({ page }) => page === "README.md"));
-  const folder = await Deno.makeTempDir();
-  try {
-    const files = await Promise.all(shown.map(async ({ page, file, code }, i) => {
-      const beside = `${folder}/${page.replaceAll(/\W/g, "_")}`;
-      await Deno.mkdir(beside, { recursive: true });
-      const path = `${beside}/${file ?? `snippet_${i}.ts`}`;
-      await Deno.writeTextFile(path, code);
-      return path;
-    }));
-    const config = ["--config", fileURLToPath(new URL("deno.json", ROOT))];
-    const checked = await deno(["check", ...config, ...files]);
-    assertEquals(checked.code, 0, checked.stderr);
-    const ran = await Promise.all(shown.map(async ({ file }, i) => {
-      if (file !== undefined) return undefined;
-      // Each has an empty database, as its reader has.
-      const own = `${schema}_${i}`;
-      await sql`create schema ${sql(own)}`;
-      const url = new URL(databaseUrl());
-      url.searchParams.set("search_path", own);
-      const output = await deno(["run", "-A", "--no-check", ...config, files[i]], {
-        DATABASE_URL: url.href,
-      });
-      await sql`drop schema ${sql(own)} cascade`;
-      return output;
-    }));
-    for (const [i, output] of ran.entries()) {
-      if (output === undefined) continue;
-      const { page, code } = shown[i];
-      const printed = output.stdout.split("\n").filter((line) => line !== "");
-      assertEquals(
-        [output.code, printed],
-        [0, announced(code)],
-        `${page}:\n${code}\n${output.stderr}`,
-      );
-    }
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-});
 
 Deno.test({
   ...needing("README.md is read in a few minutes, and shows the library in fifteen lines"),
@@ -145,7 +52,11 @@ Deno.test({
 /** The flags and permissions that the help of a script lists and its page does not. */
 async function undescribed(script: string, page: string): Promise<string[]> {
   const path = fileURLToPath(new URL(`scripts/${script}`, ROOT));
-  const { stdout } = await deno(["run", "-A", path, "--help"]);
+  const command = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", path, "--help"],
+    env: { NO_COLOR: "1" },
+  });
+  const stdout = new TextDecoder().decode((await command.output()).stdout);
   const flags = [...stdout.matchAll(/^ {2}(--(?!allow-)[\w-]+)/gm)].map(([, flag]) => flag);
   assert(flags.length > 4, `${script}: ${stdout}`);
   const permissions = stdout.match(/--allow-\w+( --allow-\w+)*/g)!;
