@@ -1,4 +1,6 @@
 import { assertEquals } from "@std/assert";
+import { needing } from "./_needs.ts";
+import { Browser, CHROMIUM } from "./fixtures/browser.ts";
 
 const ignore = Deno.permissions.querySync({ name: "run" }).state !== "granted" ||
   Deno.permissions.querySync({ name: "read" }).state !== "granted";
@@ -42,5 +44,40 @@ Deno.test({
       `);
       assertEquals([code, stdout.replace("\n", ",").trim().replace(/,$/, "")], [0, "1,2"]);
     }
+  },
+});
+
+/** A module with all that it imports, for a browser. */
+async function bundle(url: URL): Promise<string> {
+  const { stdout } = await new Deno.Command(Deno.execPath(), {
+    args: ["bundle", "--quiet", "--platform=browser", url.href],
+    stderr: "inherit",
+  }).output();
+  return new TextDecoder().decode(stdout);
+}
+
+Deno.test({
+  ...needing("AsyncBatcher runs in a browser, and waits for no timer between turns", CHROMIUM),
+  async fn() {
+    const code = await bundle(new URL("../batcher.ts", import.meta.url));
+    assertEquals(code.match(/\bnode:|\bnpm:/g), null);
+    await using browser = await Browser.start();
+    await browser.open("<!doctype html><title>AsyncBatcher</title>");
+    const seen = await browser.evaluate(`(async () => {
+      const source = new Blob([${JSON.stringify(code)}], { type: "text/javascript" });
+      const { AsyncBatcher } = await import(URL.createObjectURL(source));
+      let timers = 0;
+      const { setTimeout } = globalThis;
+      globalThis.setTimeout = (...all) => {
+        if (!(all[1] > 4)) timers++; // a time-out for a batch is fine
+        return setTimeout(...all);
+      };
+      const batcher = new AsyncBatcher(async (items) => items.map((n) => 2 * n));
+      let sum = 0;
+      for (let i = 0; i < 20; i++) sum += await batcher.add(i);
+      for (let i = 0; i < 1000; i++) await batcher.push(i);
+      return [sum, (await batcher.close()).saved, timers];
+    })()`);
+    assertEquals([seen, browser.console], [[380, 1020, 0], []]);
   },
 });

@@ -22,7 +22,7 @@ export interface Failures<T> {
 export class Ledger<T, R> {
   /** Items that were accepted. */
   added = 0;
-  readonly epochs = new Epochs();
+  readonly epochs: Epochs = new Epochs();
   readonly #options: LedgerOptions<T>;
   readonly #ended: Record<Outcome, number> = { saved: 0, failed: 0, unknown: 0, unsent: 0 };
   #failures: Failure<T>[] = [];

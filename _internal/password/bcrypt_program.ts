@@ -20,8 +20,8 @@ export const LANE = {
 } as const;
 
 /** Bytes of P and of the S-boxes, which are bcrypt's state. */
-export const P_BYTES = 18 * 4;
-export const STATE_BYTES = P_BYTES + 4 * 256 * 4;
+export const P_BYTES: number = 18 * 4;
+export const STATE_BYTES: number = P_BYTES + 4 * 256 * 4;
 /** Bytes of the text. */
 export const TEXT_BYTES = 24;
 

@@ -14,7 +14,7 @@ import { BcryptLanes, MAX_LANES } from "./bcrypt_lanes.ts";
 import { laneJob, laneResult } from "./lane_job.ts";
 
 /** Where this module is, so that whoever loads the pool has it too. */
-export const PASSWORD_WORK = import.meta.url;
+export const PASSWORD_WORK: string = import.meta.url;
 
 /** What hashes with bcrypt. */
 export type HashEngine = "auto" | "lanes" | "bcryptjs";

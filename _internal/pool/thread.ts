@@ -6,7 +6,7 @@ import { packThrown, tellThrown } from "./thrown.ts";
 import { type LoadedWork, loadWork, UnusableWork } from "./work_module.ts";
 
 /** Where this module is: a thread is started with it. Importing it loads it with the pool. */
-export const THREAD = import.meta.url;
+export const THREAD: string = import.meta.url;
 
 /** Most milliseconds that a result waits for others to be answered with. */
 const COMPANY = 5;

@@ -1,5 +1,10 @@
 /** How temporary failures are retried: long enough to restart a server. Times in milliseconds. */
-export const RETRY = { maxAttempts: Infinity, minDelay: 100, maxDelay: 5_000, deadline: 120_000 };
+export const RETRY = {
+  maxAttempts: Infinity as number,
+  minDelay: 100,
+  maxDelay: 5_000,
+  deadline: 120_000,
+};
 
 /** Throws unless these are different names, and at least one. */
 export function checkNames(intent: string, option: string, names: readonly string[]): void {

@@ -1,5 +1,5 @@
 /** Longest delay in milliseconds that `setTimeout` keeps; a longer one would fire at once. */
-export const MAX_TIMER_DELAY = 2 ** 31 - 1;
+export const MAX_TIMER_DELAY: number = 2 ** 31 - 1;
 
 /** Throws unless `value` is a whole number of at least 1 (or, where it may be, `Infinity`). */
 export function assertPositiveInteger(
