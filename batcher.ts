@@ -1,5 +1,21 @@
 /**
- * {@linkcode AsyncBatcher}: a queue into batches. No dependency, web standards only.
+ * Send many items in few calls: {@linkcode AsyncBatcher} collects what you add, and hands it in
+ * batches to a function of yours, several at a time. It has no dependency and uses web standards only,
+ * so it runs in Deno, Node 22 or later, Bun, browsers and edge workers.
+ *
+ * @example Three words, one call
+ * ```ts
+ * import { AsyncBatcher } from "@burst/batcher/batcher";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const calls: (readonly string[])[] = [];
+ * const batcher = new AsyncBatcher<string>(async (words) => {
+ *   calls.push(words); // or an INSERT, a POST, a message
+ * });
+ * for (const word of ["one", "two", "three"]) await batcher.push(word);
+ * const { saved } = await batcher.close();
+ * assertEquals([saved, calls], [3, [["one", "two", "three"]]]);
+ * ```
  *
  * @module
  */
@@ -49,7 +65,8 @@ const DONE = Promise.resolve();
  * const batcher = new AsyncBatcher<string, number>(async (words) =>
  *   words.map((word) => word.length)
  * );
- * const lengths = await Promise.all(["one", "three"].map((word) => batcher.add(word)));
+ * const added = ["one", "three"].map((word) => batcher.add(word));
+ * const lengths = await Promise.all(added);
  * assertEquals(lengths, [3, 5]);
  * assertEquals((await batcher.close()).saved, 2);
  * ```
@@ -60,10 +77,14 @@ const DONE = Promise.resolve();
  * import { assertEquals } from "@std/assert";
  *
  * const rows: number[] = [];
- * const batcher = new AsyncBatcher<number>(async (items) => void rows.push(...items));
+ * const batcher = new AsyncBatcher<number>(async (items) => {
+ *   rows.push(...items);
+ * });
  * for (let i = 0; i < 10_000; i++) await batcher.push(i);
- * const { added, saved, failed, unknown, unsent, failures = [] } = await batcher.close();
- * assertEquals([added, saved, failed, unknown, unsent], [10_000, 10_000, 0, 0, 0]);
+ * const account = await batcher.close();
+ * const { added, saved, failed, unknown, unsent, failures = [] } = account;
+ * assertEquals([added, saved], [10_000, 10_000]);
+ * assertEquals([failed, unknown, unsent], [0, 0, 0]);
  * for (const { item, error } of failures) console.error(item, error);
  * ```
  *

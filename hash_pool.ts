@@ -1,5 +1,18 @@
 /**
- * {@linkcode HashPool}: passwords into hashes, on every core.
+ * Hash and verify passwords on every core: {@linkcode HashPool} does it in worker threads with bcrypt,
+ * scrypt or Argon2id, so that a service goes on answering meanwhile. It runs in Deno, Node 22 or
+ * later, and Bun.
+ *
+ * @example A sign-up and a sign-in
+ * ```ts
+ * import { HashPool } from "@burst/batcher/hash-pool";
+ * import { assert } from "@std/assert";
+ *
+ * await using pool = new HashPool({ cost: 4 }); // 12 is the default
+ * const hash = await pool.hash("correct horse");
+ * assert(await pool.verify("correct horse", hash));
+ * assert(!await pool.verify("battery staple", hash));
+ * ```
  *
  * @module
  */
@@ -107,7 +120,10 @@ export interface Hashed<T> {
  * import { assertEquals } from "@std/assert";
  *
  * await using pool = new HashPool({ cost: 4 });
- * const users = [{ id: 1, password: "correct horse" }, { id: 2, password: "x".repeat(73) }];
+ * const users = [
+ *   { id: 1, password: "correct horse" },
+ *   { id: 2, password: "x".repeat(73) },
+ * ];
  * const hashed: number[] = [], refused: number[] = [];
  * for await (
  *   const { item, hash } of pool.map(users, (user) => user.password, {
@@ -225,7 +241,8 @@ export class HashPool implements AsyncDisposable {
    *
    * await using pool = new HashPool({ cost: 4 });
    * const words = ["one", "two", "three"];
-   * const hashed = await Array.fromAsync(pool.map(words, (word) => word, { ordered: true }));
+   * const hashes = pool.map(words, (word) => word, { ordered: true });
+   * const hashed = await Array.fromAsync(hashes);
    * assertEquals(hashed.map(({ item }) => item), words);
    * ```
    *

@@ -13,11 +13,13 @@
  *
  * const table = new Map<number, string>();
  * const batcher = new AsyncBatcher<{ id: number; hash: string }>(async (rows) => {
- *   for (const { id, hash } of rows) table.set(id, hash); // or an INSERT, a POST, …
+ *   // or an INSERT, a POST, a message
+ *   for (const { id, hash } of rows) table.set(id, hash);
  * });
  *
  * await using pool = new HashPool({ cost: 4 });
- * const users = ["swordfish", "12345", "mellon"].map((password, id) => ({ id, password }));
+ * const passwords = ["swordfish", "12345", "mellon"];
+ * const users = passwords.map((password, id) => ({ id, password }));
  * for await (const { item, hash } of pool.map(users, (user) => user.password)) {
  *   await batcher.push({ id: item.id, hash });
  * }

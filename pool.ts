@@ -1,5 +1,18 @@
 /**
- * {@linkcode WorkPool}: a function of yours, on every core.
+ * Run a function of yours on every core: {@linkcode WorkPool} keeps worker threads that have loaded its
+ * module, and gives each item to one that is free. It runs in Deno, Node 22 or later, and Bun.
+ *
+ * @example Square roots, in threads
+ * ```ts
+ * import { WorkPool } from "@burst/batcher/pool";
+ * import { assertEquals } from "@std/assert";
+ *
+ * // In a program: new URL("./root.work.ts", import.meta.url)
+ * const module = "data:text/javascript,export default Math.sqrt";
+ * await using pool = new WorkPool<{ default(n: number): number }>(module);
+ * const roots = await Promise.all([1, 4, 9].map((n) => pool.run(n)));
+ * assertEquals(roots, [1, 2, 3]);
+ * ```
  *
  * @module
  */
@@ -67,13 +80,13 @@ export type ResultOf<M extends object, E extends PropertyKey = "default"> = E ex
  * @example A function in a module of its own
  * ```ts ignore
  * // thumbnail.work.ts
- * export default function thumbnail(image: Uint8Array): { width: number; height: number } { … }
+ * export default function thumbnail(image: Uint8Array): Uint8Array { … }
  *
  * // main.ts
  * await using pool = new WorkPool<typeof import("./thumbnail.work.ts")>(
  *   new URL("./thumbnail.work.ts", import.meta.url),
  * );
- * const { width, height } = await pool.run(image);
+ * const small = await pool.run(image);
  * ```
  *
  * @example Many items

@@ -1,6 +1,27 @@
 /**
- * {@linkcode postgresWriter}: batches into a table, through postgres.js. {@linkcode postgresLookup}:
- * which rows are there already.
+ * Save many rows to PostgreSQL, and know what became of each: {@linkcode postgresWriter} is a sink for
+ * an `AsyncBatcher` that writes a batch with one statement, through your own postgres.js.
+ * {@linkcode postgresLookup} asks for many keys at once. Both run in Deno, Node 22 or later, and Bun.
+ *
+ * @example Rows into a table
+ * ```ts
+ * import { AsyncBatcher } from "@burst/batcher";
+ * import { postgresOptions, postgresWriter } from "@burst/batcher/postgres";
+ * import postgres from "postgres";
+ *
+ * async function save(url: string, users: { id: number; hash: string }[]) {
+ *   const sql = postgres(url, postgresOptions);
+ *   const batcher = new AsyncBatcher(postgresWriter(sql, {
+ *     table: "users",
+ *     columns: ["id", "hash"],
+ *     conflict: { target: ["id"], action: "ignore" },
+ *   }));
+ *   for (const user of users) await batcher.push(user);
+ *   const { saved, failures = [] } = await batcher.close();
+ *   console.log(`${saved} saved, ${failures.length} not`);
+ *   await sql.end({ timeout: 5 });
+ * }
+ * ```
  *
  * @module
  */

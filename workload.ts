@@ -1,6 +1,16 @@
 /**
- * One unit of CPU work: a password into its hash, with bcrypt (which costs time), or with scrypt or
- * Argon2id (which cost time and memory).
+ * Hash and verify one password at a time, with bcrypt (which costs time), or with scrypt or Argon2id
+ * (which cost time and memory). `HashPool` does the same on every core. It runs in Deno, Node 22 or
+ * later, and Bun.
+ *
+ * @example Hash and verify
+ * ```ts
+ * import { hashPassword, verifyPassword } from "@burst/batcher/workload";
+ * import { assert } from "@std/assert";
+ *
+ * const hash = await hashPassword("correct horse", { cost: 4 });
+ * assert(await verifyPassword("correct horse", hash));
+ * ```
  *
  * @module
  */
@@ -188,7 +198,8 @@ export function checkHash(hash: string): void {
  * import { hashPassword, verifyPassword } from "@burst/batcher/workload";
  * import { assert } from "@std/assert";
  *
- * const hash = await hashPassword("correct horse", { algorithm: "argon2id", memory: 1024 });
+ * const options = { algorithm: "argon2id", memory: 1024 } as const;
+ * const hash = await hashPassword("correct horse", options);
  * assert(hash.startsWith("$argon2id$v=19$m=1024,t=2,p=1$"));
  * assert(await verifyPassword("correct horse", hash));
  * ```
@@ -213,7 +224,8 @@ export async function hashPassword(password: string, options: HashOptions = {}):
  * import { hashPasswordSync } from "@burst/batcher/workload";
  * import { assertEquals } from "@std/assert";
  *
- * assertEquals(hashPasswordSync("correct horse", { cost: 4 }).slice(0, 7), "$2b$04$");
+ * const hash = hashPasswordSync("correct horse", { cost: 4 });
+ * assertEquals(hash.slice(0, 7), "$2b$04$");
  * ```
  *
  * @param password The password.
@@ -240,8 +252,9 @@ export function hashPasswordSync(password: string, options: HashOptions = {}): s
  * import { hashPasswordsSync, verifyPassword } from "@burst/batcher/workload";
  * import { assert } from "@std/assert";
  *
- * const [first, second] = hashPasswordsSync(["swordfish", "mellon"], { cost: 4 });
- * assert(await verifyPassword("swordfish", first) && await verifyPassword("mellon", second));
+ * const hashes = hashPasswordsSync(["swordfish", "mellon"], { cost: 4 });
+ * assert(await verifyPassword("swordfish", hashes[0]));
+ * assert(await verifyPassword("mellon", hashes[1]));
  * ```
  *
  * @param passwords The passwords.

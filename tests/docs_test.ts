@@ -173,3 +173,21 @@ Deno.test({
     assertEquals(broken, []);
   },
 });
+
+Deno.test({
+  ...needing("every door says first what it is for, with an example, and fits in 80 columns"),
+  async fn() {
+    const config = JSON.parse(await Deno.readTextFile(new URL("deno.json", ROOT)));
+    const doors = Object.values<string>(config.exports).filter((path) => !/scripts/.test(path));
+    const wide: string[] = [];
+    for (const door of doors) {
+      const text = await Deno.readTextFile(new URL(door, ROOT));
+      const [, start] = /^\/\*\*\n([\s\S]*?)\*\//.exec(text)!;
+      assert(/^ \* [A-Z][\s\S]*\n \* @example .*\n \* ```ts\n[\s\S]* @module\n/.test(start), door);
+      const examples = [...text.matchAll(/^ *\* ```ts[\s\S]*?\* ```$/gm)].flat().join("\n");
+      const lines = examples.split("\n").map((line) => line.replace(/^ *\* ?/, ""));
+      wide.push(...lines.filter((line) => line.length > 80).map((line) => `${door}: ${line}`));
+    }
+    assertEquals(wide, []);
+  },
+});

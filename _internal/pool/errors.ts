@@ -13,7 +13,10 @@ export type WorkFailure = "threw" | "task" | "result" | "timeout" | "died";
  * import { WorkError, WorkPool } from "@burst/batcher/pool";
  * import { assert, assertEquals } from "@std/assert";
  *
- * const source = "export default (n) => { if (n < 0) throw new RangeError('negative'); return n; }";
+ * const source = `export default (n) => {
+ *   if (n < 0) throw new RangeError("negative");
+ *   return n;
+ * }`;
  * await using pool = new WorkPool<{ default(n: number): number }>(
  *   `data:text/javascript,${encodeURIComponent(source)}`,
  * );

@@ -65,7 +65,11 @@ export interface PostgresLookup<Name extends string = never> extends Sink<unknow
  * import postgres from "postgres";
  *
  * const sql = postgres("postgres://localhost/shop", { ...postgresOptions });
- * const lookup = postgresLookup(sql, { table: "users", key: "email", columns: ["hash"] });
+ * const lookup = postgresLookup(sql, {
+ *   table: "users",
+ *   key: "email",
+ *   columns: ["hash"],
+ * });
  * await using users = new AsyncBatcher(lookup);
  * const { row } = await users.add("anna@example.com");
  * console.log(row === undefined ? "nobody" : row.hash);

@@ -99,8 +99,10 @@ function openSocket(options: ConnectOptions): Socket {
  * import { postgresOptions } from "@burst/batcher/postgres";
  * import postgres from "postgres";
  *
- * const sql = postgres("postgres://localhost/shop", { ...postgresOptions, max: 10 });
- * await sql.end({ timeout: 5 }); // in seconds; without it, this may hang after a connection broke
+ * const url = "postgres://localhost/shop";
+ * const sql = postgres(url, { ...postgresOptions, max: 10 });
+ * // In seconds; without it, this may hang after a connection broke.
+ * await sql.end({ timeout: 5 });
  * ```
  */
 export const postgresOptions: Readonly<{

@@ -18,10 +18,12 @@ export type Outcome = "saved" | "failed" | "unknown" | "unsent";
  * ```ts
  * import { AsyncBatcher, OutcomeError } from "@burst/batcher";
  *
- * const batcher = new AsyncBatcher<string>(() => Promise.reject(new Error("The sink is full")));
+ * const batcher = new AsyncBatcher<string>(async () => {
+ *   throw new Error("The sink is full");
+ * });
  * await batcher.add("a").catch((error) => {
  *   const outcome = error instanceof OutcomeError ? error.outcome : "failed";
- *   console.log(outcome === "unknown" ? "check whether it is there" : "it is not there");
+ *   console.log(outcome === "unknown" ? "it may be there" : "it is not there");
  * });
  * ```
  */
@@ -162,13 +164,16 @@ export interface Failure<T> {
  * ```ts
  * import { AsyncBatcher, FlushError } from "@burst/batcher";
  *
+ * const taken = new Error("two is taken");
  * const batcher = new AsyncBatcher<number>(async (items) =>
- *   items.map((item) => item === 2 ? new Error("two is taken") : undefined) as Error[]
+ *   items.map((item) => item === 2 ? taken : undefined) as Error[]
  * );
  * for (const item of [1, 2, 3]) await batcher.push(item);
  * const error = await batcher.flush().catch((error) => error);
  * if (error instanceof FlushError) {
- *   for (const { item, outcome, error: why } of error.failures) console.log(item, outcome, why);
+ *   for (const { item, outcome, error: why } of error.failures) {
+ *     console.log(item, outcome, why);
+ *   }
  * }
  * ```
  *
