@@ -9,6 +9,7 @@ import type { Input } from "../input/input.ts";
 import { openRejects, tellRejects } from "../input/rejects.ts";
 import { type BrokenRow, usable } from "../input/row.ts";
 import type { OnConflict } from "../table/conflict.ts";
+import { fromSpan, inSpan, tracedSink } from "../telemetry/telemetry.ts";
 import { JobProgress } from "./progress.ts";
 import { type JobResult, jsonReport, textReport, type Work } from "./report.ts";
 
@@ -65,6 +66,7 @@ export async function runJob<T extends Item, Row>(options: JobOptions<T, Row>): 
   using progress = new JobProgress(counts, { input, unit: work.plural });
   const onNote = (sentence: string) => progress.say(sentence);
   using rejects = rejectsPath === undefined ? tellRejects(onNote) : openRejects(rejectsPath);
+  const to = table?.({ onNote, onSave: ({ duration }) => progress.noteResponse(duration) });
   const start = performance.now();
   const { account, failure } = await settled(runPipeline(
     (signal: AbortSignal) =>
@@ -74,15 +76,19 @@ export async function runJob<T extends Item, Row>(options: JobOptions<T, Row>): 
         onRows: (rows) => progress.noteRows(rows),
       }),
     {
-      ...table === undefined ? DRY_RUN : {
+      ...to === undefined ? DRY_RUN : {
         key: (item) => usable(item).id,
-        ...table({ onNote, onSave: ({ duration }) => progress.noteResponse(duration) }),
+        ...to,
+        sink: tracedSink(to.sink),
       },
       onExisting: onConflict === "skip" ? "skip" : "compute",
       async compute(item, context) {
         const one = usable(item);
         if (context.exists && onConflict === "error") throw new Error("its id is there already");
-        const row = await options.compute(one, context);
+        const row = await inSpan(
+          work.singular,
+          async () => fromSpan(await options.compute(one, context)),
+        );
         counts.computed++;
         return row;
       },

@@ -9,6 +9,7 @@ import {
 import type { Row } from "../../postgres.ts";
 import { grouped } from "../cli/numbers.ts";
 import { ScriptError } from "../cli/run.ts";
+import { fromSpan, inSpan, tracedSink } from "../telemetry/telemetry.ts";
 import type { Job } from "./job.ts";
 import {
   type Delivery,
@@ -183,9 +184,9 @@ export async function workOff(options: WorkOptions, totals: Totals): Promise<voi
             `workers have taken it ${times} times, and have not finished it: one may die of it`,
           );
         }
-        return await options.compute(job, context);
+        return await inSpan("job", async () => fromSpan(await options.compute(job, context)));
       },
-      sink,
+      sink: tracedSink(sink),
       async onEnd(delivery, end) {
         totals[await settle(delivery, end)]++;
         source.release(delivery.message);

@@ -3,6 +3,7 @@ import { PoolClosedError, WorkError, WorkerStartError } from "../../pool.ts";
 import { checkPassword, randomPassword } from "../../workload.ts";
 import { UnknownOutcomeError } from "../../batcher.ts";
 import { PostgresWriteError } from "../../postgres.ts";
+import { inSpan } from "../telemetry/telemetry.ts";
 import type { ConcurrencyLimit } from "./concurrency_limit.ts";
 import { checkNewUser, type Credentials, GONE, readCredentials, Refusal } from "./credentials.ts";
 import type { Guesses } from "./guesses.ts";
@@ -79,7 +80,7 @@ export class Service {
     const start = performance.now();
     const isRoute = Object.hasOwn(this.#routes, asked.path);
     const answer = isRoute
-      ? await this.#dispatch(this.#routes[asked.path], asked)
+      ? await inSpan(asked.path, () => this.#dispatch(this.#routes[asked.path], asked))
       : refused(404, `There is nothing at this path: try ${Object.keys(this.#routes).join(", ")}`);
     const route = isRoute ? asked.path : "other";
     this.#parts.metrics.noteResponse(route, answer.status, performance.now() - start);
@@ -124,7 +125,7 @@ export class Service {
       // Known before it is hashed: a taken address costs no hash, and nor does a database that is gone.
       isTaken = await users.has(email);
       if (!isTaken) {
-        const hash = await pool.hash(password, { signal: asked.signal });
+        const hash = await inSpan("hash", () => pool.hash(password, { signal: asked.signal }));
         isTaken = await users.add(email, hash) === "skipped";
       }
     } catch (error) {

@@ -5,6 +5,7 @@ import { ScriptError } from "../cli/run.ts";
 import { within } from "../cli/within.ts";
 import { tableSinks } from "../table/sinks.ts";
 import { makeRow, prepareTable, quoteTable } from "../table/table.ts";
+import { fromSpan, tracedSink } from "../telemetry/telemetry.ts";
 
 /** The users in the database. What one of them asks for goes in a burst with what others do. */
 export interface Users extends AsyncDisposable {
@@ -67,7 +68,7 @@ export async function openUsers(
     retryFor: RETRY_FOR,
     onSave: onBatch,
   });
-  const rows = new AsyncBatcher(sink);
+  const rows = new AsyncBatcher(tracedSink(sink));
   const lookup = postgresLookup(sql, { table: name, key: "email", columns: ["hash"] });
   await lookup.check();
   const email = (await describeTable(sql, name)).columns.find(({ name }) => name === "email")!;
@@ -81,7 +82,7 @@ export async function openUsers(
   return {
     has: async (email) => (await users.add(email)).row !== undefined,
     hashOf: async (email) => (await users.add(email)).row?.hash ?? undefined,
-    add: (email, hash) => rows.add(makeRow(target, { id: email, hash, carried: [] })),
+    add: (email, hash) => rows.add(fromSpan(makeRow(target, { id: email, hash, carried: [] }))),
     async replace(email, old, hash) {
       await inTime(sql.unsafe(replacement, [hash, email, old]), TIMEOUT);
     },
