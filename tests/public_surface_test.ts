@@ -87,15 +87,19 @@ function compiled(sql: Sql): void {
   // @ts-expect-error: nor what is updated
   postgresWriter<User>(sql, { table, columns, conflict: { ...key, update: ["hsah"] } });
 
-  const lengths = new AsyncBatcher(async (words: readonly string[]) => words.map((w) => w.length));
+  const lengths = new AsyncBatcher((words: readonly string[]) =>
+    Promise.resolve(words.map((w) => w.length))
+  );
   same<typeof lengths, burst.AsyncBatcher<string, number>>(true);
-  const saved = new AsyncBatcher(async (_rows: readonly User[]) => {});
+  const saved = new AsyncBatcher((_rows: readonly User[]) => Promise.resolve());
   same<typeof saved, burst.AsyncBatcher<User, void>>(true);
-  const sink: burst.Sink<User, "a" | "b"> = { send: async (rows) => rows.map(() => "a") };
+  const sink: burst.Sink<User, "a" | "b"> = {
+    send: (rows) => Promise.resolve(rows.map(() => "a")),
+  };
   const own = new AsyncBatcher(sink);
   same<typeof own, burst.AsyncBatcher<User, "a" | "b">>(true);
-  const mixed = new AsyncBatcher(async (rows: readonly User[]) =>
-    rows.map(({ id }) => id > 0 ? id : new Error("negative"))
+  const mixed = new AsyncBatcher((rows: readonly User[]) =>
+    Promise.resolve(rows.map(({ id }) => id > 0 ? id : new Error("negative")))
   );
   same<typeof mixed, burst.AsyncBatcher<User, number>>(true);
 
