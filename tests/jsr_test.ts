@@ -1,8 +1,10 @@
 import { assert, assertEquals } from "@std/assert";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { databaseTest, databaseUrl } from "./_database.ts";
 import { needing } from "./_needs.ts";
 import { announced, snippets } from "./_snippets.ts";
+import { waitingTest } from "./_waiting.ts";
 import { JsrProject, readPackage } from "./fixtures/jsr.ts";
 
 /** Imports programs one after the other, and prints what each has printed or thrown. */
@@ -77,6 +79,70 @@ console.log(await pool.run(21).catch((error: Error) => error.message));
     const [hashed, refused] = without.stdout.split("\n");
     assertEquals(hashed, "60 true", without.stderr);
     assert(/Requires read access to ".*double\.work\.ts"/.test(refused), refused);
+  },
+});
+
+databaseTest("burst, installed from JSR, hashes a file into a table, and helps", async (
+  sql,
+  schema,
+) => {
+  await using project = await JsrProject.create();
+  const install = ["install", "--global", "--allow-all", "--name=burst", "--root=."];
+  const installed = await project.deno(...install, "jsr:@burst/batcher/burst");
+  assertEquals(installed.code, 0, installed.stderr);
+  const program = join(project.folder, "bin", "burst");
+  await project.write("users.csv", "id,password\n1,swordfish\n2,mellon\n");
+  const table = `--table=${schema}.users`;
+  const to = [table, "--create-table", "--cost=4", "--json", `--database-url=${databaseUrl()}`];
+  const hashed = await project.run(program, "hash", "users.csv", ...to);
+  assertEquals(hashed.code, 0, hashed.stderr);
+  assertEquals(JSON.parse(hashed.stdout).saved, 2);
+  assertEquals((await sql`select from users`).length, 2);
+  const help = await project.run(program, "hash", "--help");
+  assert(help.stdout.includes("Usage: burst hash INPUT [flags]"), help.stdout);
+  const alone = await project.deno("run", "-A", "jsr:@burst/batcher/status", "--nats=");
+  assertEquals([alone.code, alone.stdout], [2, ""], alone.stderr);
+});
+
+/** What the last line says where this is the registry of npm, and nothing is in the cache. */
+async function lastWords(registry: string): Promise<[code: number, said: string | undefined]> {
+  const folder = await Deno.makeTempDir();
+  try {
+    const { code, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", fileURLToPath(import.meta.resolve("../scripts/burst.ts")), "status"],
+      env: { NO_COLOR: "1", DENO_DIR: folder, NPM_CONFIG_REGISTRY: registry },
+    }).output();
+    return [code, new TextDecoder().decode(stderr).trimEnd().split("\n").at(-1)];
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+const ADVICE =
+  "check the network and NPM_CONFIG_REGISTRY, behind a company's certificate set DENO_TLS_CA_STORE=system, and run it again";
+
+waitingTest({
+  ...needing("burst says what to do where the registry is silent"),
+  async fn() {
+    using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    assertEquals(await lastWords(`http://127.0.0.1:${listener.addr.port}/`), [
+      1,
+      `Cannot start 'status' as its packages did not come within 15 s: ${ADVICE}`,
+    ]);
+  },
+});
+
+waitingTest({
+  ...needing("burst says what to do where the registry refuses"),
+  async fn() {
+    await using server = Deno.serve(
+      { hostname: "127.0.0.1", port: 0, onListen() {} },
+      () => new Response("no", { status: 403 }),
+    );
+    assertEquals(await lastWords(`http://127.0.0.1:${server.addr.port}/`), [
+      1,
+      `Cannot start 'status' as its packages cannot be downloaded: ${ADVICE}`,
+    ]);
   },
 });
 

@@ -1,7 +1,7 @@
 import { parseArgs } from "@std/cli/parse-args";
 import { closest } from "./closest.ts";
 import { alignTerms } from "./columns.ts";
-import { UsageError } from "./run.ts";
+import { called, UsageError } from "./run.ts";
 import { NO_TERMINAL } from "./screen.ts";
 
 /** A flag of a command line. */
@@ -157,6 +157,12 @@ function valueOf(name: string, flag: Flag<unknown>, given: unknown): unknown {
   }
 }
 
+/** The names of programs as their user has to type them. */
+function asCalled(text: string): string {
+  if (called.as === undefined) return text;
+  return text.replaceAll(/deno run (?:-A )?scripts\/(\w+)\.ts/g, called.as);
+}
+
 /** The help that `--help` prints, in lines of 80 characters at most. */
 export function helpText(usage: string, flags: Flags): string {
   const terms = Object.entries(flags).map(([name, { placeholder, help, initial }]) =>
@@ -168,5 +174,5 @@ export function helpText(usage: string, flags: Flags): string {
     ] as const
   );
   const lines = alignTerms(terms, NO_TERMINAL.columns);
-  return `${usage}\n\n${lines.join("\n").replaceAll("\u00a0", " ")}\n`;
+  return `${asCalled(usage)}\n\n${lines.join("\n").replaceAll("\u00a0", " ")}\n`;
 }

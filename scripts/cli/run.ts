@@ -8,6 +8,9 @@ export class ScriptError extends Error {
   override name = "ScriptError";
 }
 
+/** How the programs were called: what their help says for `deno run -A scripts/NAME.ts`. */
+export const called: { as?: string } = {};
+
 /** The user has pressed Ctrl-C, or the program was asked to stop: exit code 128 + the signal's number. */
 class Stopped extends Error {
   constructor(readonly exitCode: number) {
