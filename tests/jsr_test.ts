@@ -82,7 +82,7 @@ console.log(await pool.run(21).catch((error: Error) => error.message));
   },
 });
 
-databaseTest("burst, installed from JSR, hashes a file into a table, and helps", async (
+databaseTest("burst, installed from JSR, hashes a file into a table, measures, and helps", async (
   sql,
   schema,
 ) => {
@@ -100,6 +100,17 @@ databaseTest("burst, installed from JSR, hashes a file into a table, and helps",
   assertEquals((await sql`select from users`).length, 2);
   const help = await project.run(program, "hash", "--help");
   assert(help.stdout.includes("Usage: burst hash INPUT [flags]"), help.stdout);
+  // With a proxy and workers, each a module of its own.
+  const quick = ["--count=4", "--cost=4", "--repeat=1", "--modes=burst,pool", "--latency=1"];
+  const measured = await project.run(
+    program,
+    "bench",
+    ...quick,
+    "--json",
+    `--database-url=${databaseUrl()}`,
+  );
+  assertEquals(measured.code, 0, measured.stderr);
+  assertEquals(JSON.parse(measured.stdout).version, 1);
   const alone = await project.deno("run", "-A", "jsr:@burst/batcher/status", "--nats=");
   assertEquals([alone.code, alone.stdout], [2, ""], alone.stderr);
 });

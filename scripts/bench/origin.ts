@@ -1,7 +1,8 @@
 import { fileURLToPath } from "node:url";
+import { called } from "../cli/run.ts";
 import type { RunOrigin } from "./report.ts";
 
-const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+const ROOT = new URL("../../", import.meta.url);
 /** What needs no quotes in a shell. */
 const PLAIN = /^[\w@%+=:,./-]+$/;
 
@@ -21,16 +22,18 @@ export function commandOf(args: readonly string[]): string {
     return arg.replace(/^--database-url=.*/s, "--database-url=URL");
   });
   const quoted = shown.map((arg) => PLAIN.test(arg) ? arg : `'${arg.replaceAll("'", `'\\''`)}'`);
-  return ["deno run -A scripts/bench.ts", ...quoted].join(" ");
+  const program = called.as === undefined ? "deno run -A scripts/bench.ts" : "burst bench";
+  return [program, ...quoted].join(" ");
 }
 
 /** Asks Git, if this is a clone of Burst, there is a Git, and it may be run without asking. */
 async function readCommit(): Promise<string | null> {
+  if (ROOT.protocol !== "file:") return null;
   const { state } = await Deno.permissions.query({ name: "run", command: "git" });
   if (state !== "granted") return null;
   const git = async (...args: string[]) => {
     const { success, stdout } = await new Deno.Command("git", {
-      args: ["-C", ROOT, ...args],
+      args: ["-C", fileURLToPath(ROOT), ...args],
       stdin: "null",
       stderr: "null",
     }).output();

@@ -3,7 +3,7 @@
  * then, which nobody can catch.
  */
 export async function checkWorker(url: URL): Promise<void> {
-  await Deno.stat(url);
+  if (url.protocol === "file:") await Deno.stat(url);
 }
 
 /** Why a file could not be read, as the end of a sentence: "… as there is no such file". */
