@@ -12,6 +12,7 @@ import { runPipeline } from "../pipeline.ts";
 import type { RowOutcome } from "../postgres.ts";
 import { settled } from "./cli/account.ts";
 import { helpText, parseFlags } from "./cli/flags.ts";
+import { setLogFormat } from "./cli/log.ts";
 import { grouped } from "./cli/numbers.ts";
 import { Progress } from "./cli/progress.ts";
 import { print } from "./cli/print.ts";
@@ -35,6 +36,7 @@ type Row = InputRow | RunItem;
 export async function main(signal: AbortSignal, args = Deno.args): Promise<void> {
   const { INPUT, ...flags } = parseFlags(args, FLAGS, ["INPUT"]);
   if (flags.help) return print(helpText(USAGE, FLAGS));
+  setLogFormat(flags["log-format"]);
   const plan = makePlan(INPUT, flags);
   if (flags.rejects !== undefined) await checkRejectsPath(flags.rejects, plan.path);
   const warn = (sentence: string) => console.error(sentence);

@@ -8,6 +8,7 @@
  */
 import { HashPool } from "../hash_pool.ts";
 import { helpText, parseFlags } from "./cli/flags.ts";
+import { setLogFormat } from "./cli/log.ts";
 import { print } from "./cli/print.ts";
 import { runScript } from "./cli/run.ts";
 import { unlessAborted } from "./cli/unless_aborted.ts";
@@ -36,6 +37,7 @@ const COPY = { ...WORK, done: "copied" };
 export async function main(signal: AbortSignal, args = Deno.args): Promise<void> {
   const { INPUT, ...flags } = parseFlags(args, FLAGS, ["INPUT"]);
   if (flags.help) return print(helpText(USAGE, FLAGS));
+  setLogFormat(flags["log-format"]);
   const plan = makePlan(INPUT, flags);
   const { json, rejects } = flags;
   if (rejects !== undefined) await checkRejectsPath(rejects, plan.path);

@@ -8,6 +8,7 @@
  */
 import { WorkPool } from "../pool.ts";
 import { helpText, parseFlags } from "./cli/flags.ts";
+import { setLogFormat } from "./cli/log.ts";
 import { print } from "./cli/print.ts";
 import { runScript } from "./cli/run.ts";
 import { unlessAborted } from "./cli/unless_aborted.ts";
@@ -35,6 +36,7 @@ const SHOWN = 5;
 export async function main(signal: AbortSignal, args = Deno.args): Promise<void> {
   const { WORK: work, INPUT, ...flags } = parseFlags(args, FLAGS, ["WORK", "INPUT"]);
   if (flags.help) return print(helpText(USAGE, FLAGS));
+  setLogFormat(flags["log-format"]);
   const plan = makePlan(work, INPUT, flags);
   const { json, rejects } = flags;
   if (rejects !== undefined) await checkRejectsPath(rejects, plan.path);

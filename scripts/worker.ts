@@ -13,6 +13,7 @@ import { HashPool } from "../hash_pool.ts";
 import { WorkerStartError, WorkPool } from "../pool.ts";
 import { PipelineError } from "../pipeline.ts";
 import { helpText, parseFlags } from "./cli/flags.ts";
+import { setLogFormat } from "./cli/log.ts";
 import { grouped } from "./cli/numbers.ts";
 import { printable } from "./cli/printable.ts";
 import { print } from "./cli/print.ts";
@@ -40,6 +41,7 @@ import { prepareTable } from "./table/table.ts";
 export async function main(signal: AbortSignal, args = Deno.args): Promise<void> {
   const flags = parseFlags(args, FLAGS);
   if (flags.help) return print(helpText(USAGE, FLAGS));
+  setLogFormat(flags["log-format"]);
   checkFlags(flags);
   const keyFile = required(flags["key-file"], "key-file", "the key of the jobs");
   const options = natsOptions(flags);

@@ -165,3 +165,22 @@ Deno.test("JobProgress tells every few seconds where the job stands, without a t
     clock.uninstall();
   }
 });
+
+hashTest(
+  "writes nothing but JSON lines to the standard error with --log-format json",
+  async ({ file }) => {
+    const path = await file("users.csv", "id,password\n1,Secret\n2,\n,Secret\n");
+    const { code, stderr } = await hash([path, "--dry-run", "--cost=4", "--log-format=json"]);
+    assertEquals(code, 1);
+    const messages = stderr.trimEnd().split("\n").map((line) => JSON.parse(line).message);
+    assertEquals(messages, [
+      "Line 3 is rejected: it has no password",
+      "Line 4 is rejected: it has no id",
+    ]);
+    const missing = await runHere("hash.ts", ["no.csv", "--dry-run", "--log-format", "json"]);
+    assertEquals(
+      JSON.parse(missing.stderr).message,
+      "Cannot read 'no.csv' as there is no such file",
+    );
+  },
+);

@@ -1,3 +1,4 @@
+import { isOnTerminal } from "./log.ts";
 import { terminalColumns } from "./screen.ts";
 
 const encoder = new TextEncoder();
@@ -12,7 +13,7 @@ const LINE_INTERVAL = 5_000;
  */
 export class Progress implements Disposable {
   /** Whether it is shown on a terminal. */
-  readonly terminal = Deno.stderr.isTerminal();
+  readonly terminal = isOnTerminal();
   #shownAt: number | undefined;
   #shown = false;
 

@@ -1,10 +1,17 @@
 import type { HashEngine } from "../../hash_pool.ts";
 import { choice, type Flag, integer, list, text, toggle } from "./flags.ts";
+import type { LogFormat } from "./log.ts";
 import { UsageError } from "./run.ts";
 
 const ENGINES: readonly HashEngine[] = ["auto", "lanes", "bcryptjs"];
 
 export const HELP = toggle("print this help");
+
+export const LOG_FORMAT = choice<LogFormat, LogFormat>(
+  "how progress, notes and errors are written",
+  ["text", "json"],
+  "text",
+);
 
 export const CREATE_TABLE = toggle("create the table if it is missing");
 

@@ -6,6 +6,7 @@ import {
   DATA_DIR,
   engine,
   HELP,
+  LOG_FORMAT,
   requireDatabase,
   WORKERS,
 } from "../cli/shared_flags.ts";
@@ -34,6 +35,7 @@ export const FLAGS = {
   engine: engine("what hashes"),
   "dry-run": toggle("read and hash everything, save nothing"),
   json: toggle("print the result as JSON"),
+  "log-format": LOG_FORMAT,
   help: HELP,
 };
 

@@ -1,4 +1,5 @@
 import { grouped, speed } from "../cli/numbers.ts";
+import { isOnTerminal } from "../cli/log.ts";
 import { Progress } from "../cli/progress.ts";
 import type { Input } from "../input/input.ts";
 
@@ -37,7 +38,7 @@ export class JobProgress implements Disposable {
     this.#sample();
     this.#timer = setInterval(
       () => this.#show(),
-      Deno.stderr.isTerminal() ? TERMINAL_INTERVAL : LINE_INTERVAL,
+      isOnTerminal() ? TERMINAL_INTERVAL : LINE_INTERVAL,
     );
   }
 
@@ -66,7 +67,7 @@ export class JobProgress implements Disposable {
 
   #show(): void {
     const { text, fraction } = this.#state();
-    if (!Deno.stderr.isTerminal()) console.error(text);
+    if (!isOnTerminal()) console.error(text);
     else if (fraction === undefined) this.#bar.say(text);
     else this.#bar.bar(fraction, text);
   }

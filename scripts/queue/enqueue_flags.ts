@@ -1,6 +1,6 @@
 import { UsageError } from "../cli/run.ts";
 import { type parseFlags, text, toggle } from "../cli/flags.ts";
-import { checkColumns, HELP } from "../cli/shared_flags.ts";
+import { checkColumns, HELP, LOG_FORMAT } from "../cli/shared_flags.ts";
 import { INPUT_FLAGS, type InputPlan, planInput } from "../input/flags.ts";
 import type { NatsOptions } from "./connection.ts";
 import { CREATE_STREAM, NATS_FLAGS, natsOptions, required, STREAM_FLAGS } from "./flags.ts";
@@ -13,6 +13,7 @@ export const FLAGS = {
   ...INPUT_FLAGS,
   rows: toggle("publish whole rows, for worker.ts --work: no password is needed"),
   json: toggle("print the result as JSON"),
+  "log-format": LOG_FORMAT,
   help: HELP,
 };
 

@@ -6,6 +6,7 @@ import {
   CREATE_TABLE,
   DATA_DIR,
   HELP,
+  LOG_FORMAT,
   requireDatabase,
   WORKERS,
 } from "../cli/shared_flags.ts";
@@ -45,6 +46,7 @@ export const FLAGS = {
   ),
   "until-empty": toggle("exit when all jobs are done instead of waiting for more"),
   json: toggle("print the result as JSON"),
+  "log-format": LOG_FORMAT,
   help: HELP,
 };
 

@@ -2,7 +2,14 @@ import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { choice, integer, type parseFlags, text, toggle } from "../cli/flags.ts";
 import { UsageError } from "../cli/run.ts";
-import { CREATE_TABLE, DATA_DIR, HELP, REJECTS, requireDatabase } from "../cli/shared_flags.ts";
+import {
+  CREATE_TABLE,
+  DATA_DIR,
+  HELP,
+  LOG_FORMAT,
+  REJECTS,
+  requireDatabase,
+} from "../cli/shared_flags.ts";
 import { INPUT_FLAGS } from "../input/flags.ts";
 import { delimiterOf, formatOf } from "../input/input.ts";
 import type { Format } from "../input/pages.ts";
@@ -32,6 +39,7 @@ export const FLAGS = {
   rejects: REJECTS,
   "dry-run": toggle("compute everything, print the first results, save nothing"),
   json: toggle("print the result as JSON"),
+  "log-format": LOG_FORMAT,
   help: HELP,
 };
 

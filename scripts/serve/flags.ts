@@ -1,6 +1,14 @@
 import { integer, type parseFlags, text } from "../cli/flags.ts";
 import { UsageError } from "../cli/run.ts";
-import { checkDatabase, cost, CREATE_TABLE, DATA_DIR, HELP, WORKERS } from "../cli/shared_flags.ts";
+import {
+  checkDatabase,
+  cost,
+  CREATE_TABLE,
+  DATA_DIR,
+  HELP,
+  LOG_FORMAT,
+  WORKERS,
+} from "../cli/shared_flags.ts";
 
 /** Sign-ups and log-ins in hand for each worker: some 6 s of hashes at cost 12. */
 const QUEUED_PER_WORKER = 32;
@@ -42,6 +50,7 @@ export const FLAGS = {
     0,
     { placeholder: "SECONDS", min: 0, max: 3_600 },
   ),
+  "log-format": LOG_FORMAT,
   help: HELP,
 };
 

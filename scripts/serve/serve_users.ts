@@ -1,5 +1,6 @@
 import { HashPool } from "../../hash_pool.ts";
 import { helpText, parseFlags } from "../cli/flags.ts";
+import { setLogFormat } from "../cli/log.ts";
 import { print } from "../cli/print.ts";
 import type { Database } from "../database/connect.ts";
 import { ScriptError } from "../cli/run.ts";
@@ -34,6 +35,7 @@ export async function serveUsers(
 ): Promise<void> {
   const flags = parseFlags(args, FLAGS);
   if (flags.help) return print(helpText(USAGE, FLAGS));
+  setLogFormat(flags["log-format"]);
   checkFlags(flags);
   await using database = await databaseFromFlags(flags, signal);
   try {
