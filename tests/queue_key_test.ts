@@ -67,6 +67,8 @@ Deno.test("readJob() reads what writeJob() has written, and takes nothing else",
   assertEquals(writeJob(readJob(writeJob(job))!), writeJob(job));
   const csv = { ...job, carried: { doc: new PostgresText("{}"), none: null } };
   assertEquals(readJob(writeJob(csv)), csv);
+  const row = { id: 7, password: undefined, carried: { text: "x" } };
+  assertEquals(readJob(writeJob(row)), row);
   for (const text of ["", "null", "7", "[]", "{}", '{"id":7,"password":"x","carried":{}}']) {
     assertEquals(readJob(text), undefined);
   }

@@ -29,8 +29,9 @@ export function readJob(text: string): Job | undefined {
     return undefined;
   }
   const { id, password, carried, csv } = value;
-  const isJob = (typeof id === "string" || typeof id === "number") &&
-    (typeof password === "string" || password === undefined) &&
+  // A row for a function of the user's may be known by its number.
+  const isKnown = typeof id === "string" || (typeof id === "number" && password === undefined);
+  const isJob = isKnown && (typeof password === "string" || password === undefined) &&
     typeof carried === "object" && carried !== null;
   if (!isJob) return undefined;
   if (csv !== true) return { id, password, carried };
