@@ -102,7 +102,7 @@ hashTest("refuses what cannot work, as a mistake in the flags", async ({ file, f
     assertRefused(await runHere("hash.ts", args), sentence);
   // Where the tests are given a DATABASE_URL, only a process of its own has none
   const sentence = "without a database: name one with --database-url";
-  assertRefused(await hash([path]), sentence);
+  assertRefused(await hash([path], { env: { DATABASE_URL: "" } }), sentence);
   await fails("without an INPUT");
   await fails("it takes INPUT only, besides flags", path, path);
   await fails("the standard input does not tell the format", "-", ...flags);
