@@ -23,12 +23,12 @@ import spin from "./pools/spin.ts";
 const FLAGS = {
   node: text("PATH", "Node, 22.18 or later", "node"),
   workers: integer("threads of each pool", navigator.hardwareConcurrency, { max: 1_000 }),
-  repeat: integer("rounds, of which each table shows the medians", 9, { max: 1_000 }),
+  repeat: integer("rounds, of which each table shows the medians", 5, { max: 1_000 }),
   quick: toggle("compute very little, to see that everything works"),
   help: toggle("print this help"),
 };
 
-const USAGE = "Compares WorkPool with other pools of threads. Takes about two minutes.\n\n" +
+const USAGE = "Compares WorkPool with other pools of threads. Takes about ten minutes.\n\n" +
   "Usage: deno task bench:pools [flags]";
 
 /** What the function takes, in milliseconds, and how many items are computed in a round. */
