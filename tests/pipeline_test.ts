@@ -95,7 +95,7 @@ Deno.test("runPipeline() reads no more than it may hold", async () => {
   const stop = new AbortController();
   const running = runPipeline(source(), {
     compute: (n) => n,
-    sink: { send, defaults: { maxItems: 2, maxInFlight: 1 } },
+    sink: { send, defaults: { maxItems: 2, maxInFlight: 1, linger: 60_000 } },
     maxPending: 6,
     signal: stop.signal,
   });
@@ -181,7 +181,7 @@ Deno.test("runPipeline() gives up saving when the grace period is over, without 
   const stop = new AbortController();
   const running = runPipeline(range(3), {
     compute: (n) => n,
-    sink: { send, defaults: { maxItems: 2, maxInFlight: 1 } },
+    sink: { send, defaults: { maxItems: 2, maxInFlight: 1, linger: 60_000 } },
     gracePeriod: 1,
     signal: stop.signal,
   });
@@ -256,7 +256,8 @@ Deno.test("runPipeline() stops when the sink refuses for good, and goes on when 
       compute: (n) => n,
       sink: {
         send: () => calls++ === 0 ? Promise.reject(error) : Promise.resolve(),
-        defaults: { maxItems: 2, maxInFlight: 1 },
+        // However busy the machine is, two make a batch
+        defaults: { maxItems: 2, maxInFlight: 1, linger: 60_000 },
       },
     });
     if ("bisectable" in error) {
