@@ -155,7 +155,7 @@ proxyTest("AsyncBatcher waits through a slow network", async (lines) => {
 proxyTest("AsyncBatcher gives up waiting for a connection that stalls", async (lines) => {
   const { sql, via, proxy } = lines;
   await sql.unsafe(WITHOUT_KEY);
-  const { batcher } = await prepare(lines, {}, { timeout: 100 });
+  const { batcher } = await prepare(lines, {}, { ...TOGETHER, timeout: 100 });
   const [connection] = proxy.connections;
   connection.toClient.stall();
   const cancelling = proxy.nextConnection;
@@ -172,7 +172,10 @@ proxyTest("AsyncBatcher saves rows once by another connection if one stalls", as
   const { sql, proxy, connect } = lines;
   await sql.unsafe(WITH_KEY);
   await using via = await connect({ max: 2 });
-  const { batcher, reports } = await prepare({ via }, { conflict: IGNORE }, { timeout: 200 });
+  const { batcher, reports } = await prepare({ via }, { conflict: IGNORE }, {
+    ...TOGETHER,
+    timeout: 200,
+  });
   for (const connection of proxy.connections) connection.stall();
   const cancelling = proxy.nextConnection;
   const endings = await saveAll(batcher, range(10));
