@@ -95,11 +95,16 @@ function complain(error: unknown): void {
     );
   } else if (error instanceof UsageError || error instanceof ScriptError) {
     console.error(error.message);
-  } else if (/^E(NOSPC|DQUOT|IO|ROFS|MFILE|NFILE)$/.test(String(Object(error).code))) {
+  } else if (isFileCode(Object(error).code)) {
     console.error(
       `Cannot go on as a file could not be written or opened: ${Object(error).message}`,
     );
   } else console.error("This is a bug in Burst, please report it:", error);
+}
+
+/** Whether the code of an error is that of a file: of a full disk, say. */
+export function isFileCode(code: unknown): boolean {
+  return typeof code === "string" && /^E(NOSPC|DQUOT|IO|ROFS|MFILE|NFILE)$/.test(code);
 }
 
 /** The permission that Deno asks for, in an error or in what has caused it. */

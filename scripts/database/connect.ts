@@ -3,7 +3,7 @@ import postgres from "postgres";
 import { postgresOptions, PostgresWriteError } from "../../postgres.ts";
 import { hostAndPort } from "../cli/address.ts";
 import { within } from "../cli/within.ts";
-import { ScriptError } from "../cli/run.ts";
+import { isFileCode, ScriptError } from "../cli/run.ts";
 import { type ConnectSettings, readDatabaseAddress } from "./address.ts";
 import { EmbeddedServerError, startEmbeddedServer } from "./embedded.ts";
 import { DatabaseSockets, StrangerError } from "./sockets.ts";
@@ -208,7 +208,7 @@ function explainError(error: unknown, settings: ConnectSettings): unknown {
 
 /** Whether an error is about a file or the standard output, and not about the database. */
 function isOfFile(error: Error, code: string): boolean {
-  return /^E(NOSPC|DQUOT|IO|ROFS|MFILE|NFILE)$/.test(code) ||
+  return isFileCode(code) ||
     Object.values(Deno.errors).some((kind) =>
       kind !== Deno.errors.NotCapable && error.constructor === kind
     );

@@ -11,6 +11,7 @@ import { whyUnreadable } from "../cli/files.ts";
 import { printable } from "../cli/printable.ts";
 import { ScriptError, UsageError } from "../cli/run.ts";
 import { unlessAborted } from "../cli/unless_aborted.ts";
+import { within } from "../cli/within.ts";
 
 /** How to connect to NATS. */
 export interface NatsOptions {
@@ -128,10 +129,7 @@ export async function openNats(options: NatsOptions, signal?: AbortSignal): Prom
     async [Symbol.asyncDispose]() {
       if (!connected) return void connection.close().catch(() => {});
       // What is published but not sent yet would be lost by closing.
-      const late = Promise.withResolvers<void>();
-      const timer = setTimeout(late.resolve, LAST_WORDS);
-      await Promise.race([connection.drain().catch(() => {}), late.promise]);
-      clearTimeout(timer);
+      await within(LAST_WORDS, connection.drain().catch(() => {}));
       // Drained without a server, it would go on looking for one, and the program would not end.
       void connection.close().catch(() => {});
     },

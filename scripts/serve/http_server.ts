@@ -2,6 +2,7 @@ import { Buffer } from "node:buffer";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { ScriptError } from "../cli/run.ts";
+import { within } from "../cli/within.ts";
 import { watchAccepting } from "./accept_check.ts";
 
 /** A request, whose body has not been read yet. */
@@ -160,12 +161,9 @@ export async function listen(options: ListenOptions): Promise<HttpServer> {
       closing = true;
       const closed = new Promise<void>((resolve) => void server.close(() => resolve()));
       server.closeIdleConnections();
-      const late = Promise.withResolvers<void>();
-      const timer = setTimeout(late.resolve, patience);
       if (openRequests().length > 0) {
-        await Promise.race([new Promise<void>((resolve) => answered = resolve), late.promise]);
+        await within(patience, new Promise<void>((resolve) => answered = resolve));
       }
-      clearTimeout(timer);
       const cutOff = openRequests().filter(({ complete }) => complete).length;
       // A client that does not read its answer, or sends a request bit by bit, is not waited for.
       const lastTimer = setTimeout(destroyAll, cutOff > 0 ? 0 : LAST_ANSWERS);
