@@ -74,6 +74,10 @@ Deno.test("readUsers() rejects a control character in a password or an id, and n
   assertEquals(await endsOf('{"id":1,"password":"a\\nb"}\n', "ndjson"), [
     "1: its password has a line feed (U+000A) in it",
   ]);
+  assertEquals(await endsOf("a\u2028b\ncaf\ufffd\n", "lines"), [
+    "1: its password has a line separator (U+2028) in it",
+    "2: its password has a replacement character (U+FFFD) in it",
+  ]);
 });
 
 Deno.test("readUsers() reads a file whose lines end in a carriage return alone", async () => {
@@ -122,6 +126,8 @@ Deno.test("readUsers() refuses a file of hashes, and takes them where that is me
       ["5f4dcc3b5aa765d61d8327deb882cf99", "an MD5 digest"],
       ["5baa61e4c9b93f3f0682250b6cf8331b7ee68fd8", "a SHA-1 digest"],
       ["$6$salt$hash", "a hash of crypt(3)"],
+      [`$wp${hash}`, "a hash of crypt(3)"],
+      [`{bcrypt}${hash}`, "a hash of Spring"],
       ["*2470C0C06DEE42FD1618BB99005ADCA2EC9D1E19", "a hash of MySQL"],
     ]
   ) {
@@ -146,6 +152,11 @@ Deno.test("readUsers() rejects words for no value, and a header in the middle", 
     "6: its id is a word for no value",
     "7: it repeats the header",
     "nullify",
+  ]);
+  assertEquals(await endsOf("id,password\n1,x1\n\ufeffid,password\n2,x2\n", "csv"), [
+    "x1",
+    "3: its id has a byte order mark (U+FEFF) in it",
+    "x2",
   ]);
   assertEquals(await endsOf("null\n", "lines", { literal: true }), ["null"]);
 });

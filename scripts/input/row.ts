@@ -128,12 +128,19 @@ const NAMES: Record<string, string> = {
   "\r": "a carriage return",
   "\x1b": "an escape",
   "\x7f": "a delete",
+  "\u2028": "a line separator",
+  "\u2029": "a paragraph separator",
+  "\ufeff": "a byte order mark",
+  "\ufffd": "a replacement character",
 };
 
-/** Nobody can type a control character into a log-in. It comes from a file that was read wrongly. */
+/**
+ * Nobody can type these into a log-in: controls, line breaks, the mark at the start of a file, and
+ * what stands for a letter that was lost. They come from a file that was read or written wrongly.
+ */
 function whyUntypable(what: string, text: string, lastLine?: number): string | undefined {
   // deno-lint-ignore no-control-regex
-  const [control] = /[\0-\x1f\x7f-\x9f]/.exec(text) ?? [];
+  const [control] = /[\0-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffd]/.exec(text) ?? [];
   if (control === undefined) return undefined;
   const code = `U+${control.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0")}`;
   const lines = lastLine === undefined ? "" : `; the row goes on to line ${lastLine}`;

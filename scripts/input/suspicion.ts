@@ -15,7 +15,10 @@ const HASHES: readonly (readonly [pattern: RegExp, what: string])[] = [
   [/^\$(?:1|5|6|y|gy|md5|sha1|apr1|bcrypt-sha256)\$/, "a hash of crypt(3)"],
   [/^\$pbkdf2|^pbkdf2[\w:-]*[:$]/i, "a PBKDF2 hash"],
   [/^(?:argon2|bcrypt(?:_sha256)?|sha1|sha256|sha512|md5|crypt|unsalted_\w+)\$.*\$/, "a hash"],
+  // What no line above knows, as WordPress' `$wp$2y$…`
+  [/^\$[a-z][a-z0-9-]*\$[./A-Za-z0-9+=,$-]{20,}$/, "a hash of crypt(3)"],
   [/^\{(?:X-)?[A-Z][A-Z0-9_-]*\}[A-Za-z0-9+/=$.]{8,}$/, "a hash of LDAP"],
+  [/^\{(?:bcrypt|scrypt|argon2|pbkdf2|sha256)[@\w]*\}.{20,}$/, "a hash of Spring"],
   [/^SCRAM-SHA-\d+\$/, "a SCRAM secret"],
   [/^md5[0-9a-f]{32}$/, "a hash of PostgreSQL"],
   [/^\*[0-9A-F]{40}$/, "a hash of MySQL"],
