@@ -44,6 +44,7 @@ Deno.test("readDatabaseAddress() reads addresses as libpq does", async () => {
     ["postgres://h?sslmode=verify-full", { ssl: { rejectUnauthorized: true } }],
     ["postgres://h?sslrootcert=system", { ssl: { rejectUnauthorized: true } }],
     ["postgres://h?pgbouncer=true", { prepare: false }],
+    ["postgres://h?target_session_attrs=any", {}],
     ["postgres://h?target_session_attrs=read-write", { target_session_attrs: "read-write" }],
     ["postgres://h?options=-c%20statement_timeout%3D5s&application_name=x&connect_timeout=3", {
       connect_timeout: 3,
@@ -81,6 +82,8 @@ Deno.test("readDatabaseAddress() refuses by name what is not supported", async (
     ["postgres://h?sslmode=maybe", {}, "'sslmode' must be one of disable, allow, prefer, require"],
     ["postgres://h?sslmode=require&sslmode=disable", {}, "'sslmode' twice"],
     ["postgres://h?connect_timeout=0", {}, "'connect_timeout'"],
+    ["postgres://h?target_session_attrs=master", {}, "'target_session_attrs' must be one of any"],
+    ["postgres://h", { PGTARGETSESSIONATTRS: "master" }, "'target_session_attrs' must be one of"],
     ["postgres://h?pgbouncer=yes", {}, "'pgbouncer' must be true or false"],
     ["postgres://h", { PGSERVICE: "prod" }, "PGSERVICE is set"],
     ["postgres://h", { PGGSSENCMODE: "require" }, "'gssencmode'"],
@@ -105,6 +108,8 @@ Deno.test("readDatabaseAddress() shows nothing of an address that cannot be read
     ["postgres://u:S3CRET%ss@h/d", "write %25"],
     ["postgres://u:S3CRET@h:port/d", "must be an address like"],
     ["S3CRET", "must be an address like"],
+    ["postgres://u:S3CRET@h/d\n", "must not have a line break"],
+    ["postgres://u:S3CR%00ET@h/d", "must not have a line break"],
     ["", "must be an address like"],
   ];
   for (const [text, why] of cases) {

@@ -25,6 +25,10 @@ export function parseAddress(
   { source, protocols, example }: { source: string; protocols: readonly string[]; example: string },
 ): ParsedAddress {
   const refuse = (why: string) => new UsageError(`Cannot use ${source} as ${why}`);
+  // A file of secrets ends in a line feed, and behind a NUL the server reads another parameter.
+  if (/%[01][\da-f]|%7f|\p{Cc}/iu.test(text)) {
+    throw refuse("it must not have a line break or another control character in it");
+  }
   const match = /^([a-z]+):\/\/(?:([^/?#]*)@)?([^@/?#]*)(\/[^?#@]*)?(?:\?([^#@]*))?$/.exec(text);
   if (match === null || !protocols.includes(match[1])) {
     // A password with one of these ends the part of the address in which it stands.

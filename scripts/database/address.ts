@@ -58,6 +58,8 @@ const UNKNOWN_VARIABLES = [
 
 const SSL_MODES = ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"];
 
+const SESSIONS = ["any", "read-write", "read-only", "primary", "standby", "prefer-standby"];
+
 /**
  * Reads an address as libpq does, with what its environment variables add. Without `sslmode` the
  * connection is not encrypted. What is not supported is refused by its name, and never ignored.
@@ -105,6 +107,10 @@ export async function readDatabaseAddress(
   }
   const pgbouncer = given.get("pgbouncer") ?? "false";
   if (!["true", "false"].includes(pgbouncer)) throw refuse("'pgbouncer' must be true or false");
+  const session = get("target_session_attrs") ?? "any";
+  if (!SESSIONS.includes(session)) {
+    throw refuse(`'target_session_attrs' must be one of ${SESSIONS.join(", ")}`);
+  }
   const names = hosts.length > 0 ? hosts.map(({ name }) => name) : get("host")?.split(",");
   const ports = get("port")?.split(",").map(Number) ?? [];
   const host = names ?? ["localhost"];
@@ -127,8 +133,8 @@ export async function readDatabaseAddress(
     ssl: await ssl(get, refuse, host),
     prepare: pgbouncer !== "true",
     connect_timeout: seconds,
-    ...get("target_session_attrs") !== undefined &&
-      { target_session_attrs: get("target_session_attrs") },
+    // The driver has no word for any.
+    ...session !== "any" && { target_session_attrs: session },
     connection: {
       application_name: get("application_name") ?? "burst",
       ...get("options") !== undefined && { options: get("options")! },
