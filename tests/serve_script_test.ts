@@ -60,6 +60,7 @@ test("refuses what is unusable with a sentence that quotes nothing", async ({ sq
     [`["a@b", "${SECRET}"]`, "must be an object"],
     ["null", "must be an object"],
     ["", "not valid JSON"],
+    [`{"email": "a@b", "email": "c@d", "password": "${SECRET}"}`, "the same name twice"],
     [user(undefined, SECRET), "the email as it must be a string"],
     [user(7, SECRET), "the email as it must be a string"],
     [user("a@b", undefined), "the password as it must be a string"],

@@ -138,7 +138,7 @@ function parseObject(line: number, text: string): JsonRecord | BrokenRow {
 }
 
 /** How many members the object has, those included that have the same name. */
-function countMembers(text: string): number {
+export function countMembers(text: string): number {
   let count = 0, depth = 0, inText = false;
   for (let at = 0; at < text.length; at++) {
     const letter = text[at];

@@ -1,4 +1,5 @@
 import { checkPassword } from "../../workload.ts";
+import { countMembers } from "../input/json.ts";
 import type { Asked } from "./http_server.ts";
 
 /** What a client sends to sign up or to log in. */
@@ -118,13 +119,20 @@ async function* untilGone(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8
 }
 
 function parse(bytes: Uint8Array): { readonly email?: unknown; readonly password?: unknown } {
-  let value: unknown;
+  let text: string, value: unknown;
   try {
-    value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+    text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    value = JSON.parse(text);
   } catch {
     // The error quotes the text.
     throw new Refusal(422, "Cannot read the body as it is not valid JSON");
   }
-  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value;
-  throw new Refusal(422, "Cannot read the body as it must be an object with email and password");
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw new Refusal(422, "Cannot read the body as it must be an object with email and password");
+  }
+  // What stands before this may have checked the other one.
+  if (Object.keys(value).length < countMembers(text)) {
+    throw new Refusal(422, "Cannot read the body as it has the same name twice");
+  }
+  return value;
 }
