@@ -8,6 +8,7 @@ import { openInput } from "../scripts/input/input.ts";
 import { type Format, FORMATS } from "../scripts/input/pages.ts";
 import type { InputColumns, Page } from "../scripts/input/row.ts";
 import { readUsers, type UsersOptions } from "../scripts/input/users.ts";
+import { readItems } from "../scripts/run/items.ts";
 import { withFolder } from "./fixtures/embedded_helpers.ts";
 import { allowed } from "./_permissions.ts";
 
@@ -77,6 +78,19 @@ Deno.test("readUsers() rejects a control character in a password or an id, and n
   assertEquals(await endsOf("a\u2028b\ncaf\ufffd\n", "lines"), [
     "1: its password has a line separator (U+2028) in it",
     "2: its password has a replacement character (U+FFFD) in it",
+  ]);
+});
+
+Deno.test("readItems() rejects the ids that readUsers() rejects", async () => {
+  const text = "id,x\n7,a\nNULL,b\n\ufeffid,x\n";
+  const items = readItems(ReadableStream.from([encoder.encode(text)]), {
+    format: "csv",
+    columns: { id: "id" },
+  });
+  assertEquals((await Array.fromAsync(items)).flat(), [
+    { line: 2, id: "7", row: { id: "7", x: "a" } },
+    { line: 3, reason: "its id is a word for no value" },
+    { line: 4, reason: "its id has a byte order mark (U+FEFF) in it" },
   ]);
 });
 

@@ -56,7 +56,7 @@ function csvOf(text: string) {
 
 const row = (
   line: number,
-  id: string | number | bigint,
+  id: string | number,
   password: string,
   carried: unknown[] = [],
 ) => ({

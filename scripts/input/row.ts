@@ -8,7 +8,7 @@ import type { SourceRow } from "./source.ts";
 export interface InputRow {
   /** Line of the file on which it begins, counted from 1. */
   readonly line: number;
-  readonly id: string | number | bigint;
+  readonly id: string | number;
   /** Or the hash, where the input has those. Emptied as soon as it is hashed. */
   password: string;
   /** Values of the further columns, in the order in which they were asked for. */
@@ -83,13 +83,14 @@ export function asText(value: unknown): unknown {
   return typeof value === "string" ? new PostgresText(value) : value;
 }
 
-/** A number that JavaScript cannot hold as it is written stays text. */
-function idOf(id: unknown): InputRow["id"] | undefined {
-  if (typeof id === "string" || typeof id === "number" || typeof id === "bigint") return id;
+/** The id, if it can be one. A number that JavaScript cannot hold as it is written stays text. */
+export function idOf(id: unknown): InputRow["id"] | undefined {
+  if (typeof id === "string" || typeof id === "number") return id;
   return digitsOf(id);
 }
 
-function whyNoId(value: unknown, lastLine?: number): string | undefined {
+/** Why the value is no id, if so. */
+export function whyNoId(value: unknown, lastLine?: number): string | undefined {
   if (value === undefined || value === null || value === "") return "it has no id";
   const id = idOf(value);
   if (id === undefined) return "its id is neither a text nor a number";

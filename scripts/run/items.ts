@@ -1,6 +1,6 @@
 import { digitsOf } from "../input/exact_json.ts";
 import { type PagesOptions, readPages } from "../input/pages.ts";
-import type { BrokenRow } from "../input/row.ts";
+import { type BrokenRow, idOf, whyNoId } from "../input/row.ts";
 import type { SourceRow } from "../input/source.ts";
 
 /** A row of the input, and what the user's function is called with. */
@@ -38,14 +38,11 @@ export function readItems(
 function itemMaker(
   { id: column, lines }: { id: string; lines: boolean },
 ): (row: SourceRow) => RunItem | BrokenRow {
-  return ({ line, value }) => {
-    const written = lines ? line : Object.hasOwn(value, column) ? value[column] : undefined;
-    const id = digitsOf(written) ?? written;
-    if (id === undefined || id === null || id === "") return { line, reason: "it has no id" };
-    if (typeof id !== "string" && typeof id !== "number") {
-      return { line, reason: "its id is neither a text nor a number" };
-    }
-    return { line, id, row: plain(value) as Record<string, unknown> };
+  return ({ line, lastLine, value }) => {
+    const id = lines ? line : Object.hasOwn(value, column) ? value[column] : undefined;
+    const reason = whyNoId(id, lastLine === line ? undefined : lastLine);
+    if (reason !== undefined) return { line, reason };
+    return { line, id: idOf(id)!, row: plain(value) as Record<string, unknown> };
   };
 }
 
