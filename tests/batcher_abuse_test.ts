@@ -45,11 +45,16 @@ Deno.test("AsyncBatcher refuses a number that is out of range", () => {
   }
 });
 
-Deno.test("AsyncBatcher refuses what is not a function, and maxBytes without sizeOf", () => {
+Deno.test("AsyncBatcher refuses options of the wrong type, and maxBytes without sizeOf", () => {
   const cases: [unknown, unknown, string][] = [
     ["no", {}, "'sink' must be a function or have a function 'send': current value is a string"],
     [fine, { sizeOf: 3 }, "'sizeOf' must be a function: current value is 3"],
     [fine, { onBatch: null }, "'onBatch' must be a function: current value is null"],
+    [fine, { rateLimit: null }, "'rateLimit' must be an object: current value is null"],
+    [fine, { retry: null }, "'retry' must be an object: current value is null"],
+    [fine, { retry: true }, "'retry' must be an object: current value is true"],
+    [fine, { idempotent: "false" }, "'idempotent' must be a boolean: current value is a string"],
+    [fine, { failFast: 1 }, "'failFast' must be a boolean: current value is 1"],
     [fine, { maxBytes: 3 }, "'maxBytes' needs 'sizeOf', which is missing"],
   ];
   for (const [send, options, message] of cases) {

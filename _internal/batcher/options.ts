@@ -8,6 +8,7 @@ import {
   assertFunction,
   assertMilliseconds,
   assertPositiveInteger,
+  assertType,
   describe,
 } from "../shared/validate.ts";
 
@@ -201,6 +202,10 @@ export function resolveOptions<T>(options: AsyncBatcherOptions<T>): ResolvedOpti
   ) assertPositiveInteger(intent, name, value, { infinite: true });
   assertMilliseconds(intent, "linger", linger);
   assertMilliseconds(intent, "timeout", timeout, 1);
+  assertType(intent, "idempotent", idempotent, "boolean");
+  assertType(intent, "failFast", failFast, "boolean");
+  if (retry !== false) assertType(intent, "retry", retry, "object");
+  if (rateLimit !== undefined) assertType(intent, "rateLimit", rateLimit, "object");
   if (oversized !== "refuse" && oversized !== "alone") {
     throw new TypeError(
       `Cannot create a batcher as 'oversized' must be "refuse" or "alone": current value is ${

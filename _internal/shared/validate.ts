@@ -46,6 +46,20 @@ export function assertFunction(
   );
 }
 
+/** Throws unless `value` is of this type. */
+export function assertType(
+  intent: string,
+  name: string,
+  value: unknown,
+  type: "boolean" | "object",
+): void {
+  if (typeof value === type && value !== null) return;
+  const wanted = type === "object" ? "an object" : "a boolean";
+  throw new TypeError(
+    `Cannot ${intent} as '${name}' must be ${wanted}: current value is ${describe(value)}`,
+  );
+}
+
 /** Throws unless `value` is an `AbortSignal`, of whatever realm, or not given. */
 export function assertSignal(intent: string, value: unknown): AbortSignal | undefined {
   if (value === undefined || value === null) return undefined;
