@@ -212,7 +212,7 @@ databaseTest("postgresWriter() prepares one statement for every batch size", asy
     );
   }
   const [{ count }] =
-    await one`select count(*)::int from pg_prepared_statements where statement like 'with input%'`;
+    await one`select count(*)::int from pg_prepared_statements where statement like 'with saved%'`;
   assertEquals(count, 1);
 });
 

@@ -19,25 +19,36 @@ export function insertStatement({ quoted, columns }: Table): string {
  * another row of the batch has its key, or `m`issing among the rows that came back. An exclamation mark
  * follows if some came back with a key that no row has.
  *
+ * The last parameter is the number of rows. If as many were inserted, the letters are not worked out,
+ * and the answer is empty. A trigger may change keys, and then each row is looked at.
+ *
  * The rows are inserted in the order of their keys, so that two batches with common keys may wait
  * for each other but never in a circle.
  */
 export function upsertStatement(table: Table, conflict: ConflictPlan): string {
   const { columns, target } = table;
   const keys = keyNames(table);
-  return `with ${chosenRows(table, conflict)}, saved as (
+  const inserted = table.mayChangeRows ? "null" : "(select count(*) from saved where did = 'i')";
+  // The rows are read from the arrays again for the letters: to keep them for that would cost more.
+  return `with saved as (
   insert into ${table.quoted} as new (${names(columns)})
-  select ${casts(columns)} from chosen order by ${keys}
+  select ${casts(columns)}
+  from (${chosenRows(table, conflict, `(${inputRows(table)}) as input`)}) as chosen order by ${keys}
   ${onConflict(table, conflict)}
   returning ${target.map((column, i) => `new.${column.quoted} as ${keys[i]}`)}, ${
     letter(table, conflict)
   } as did
 )
-select string_agg(case when chosen.ord is null then 's' else coalesce(saved.did, 'm') end, ''
-    order by input.ord)
-  || case when count(saved.did) < (select count(*) from saved) then '!' else '' end
-from input left join chosen using (ord)
-left join saved on ${keys.map((key) => `saved.${key} = chosen.${key}`).join(" and ")}`;
+select case when ${inserted} = $${columns.length + 1}::text::bigint then '' else (
+  select string_agg(case when place > 1 then 's' else coalesce(saved.did, 'm') end, '' order by ord)
+    || case when count(saved.did) filter (where place = 1) < (select count(*) from saved)
+      then '!' else '' end
+  from (
+    select *, row_number() over (partition by ${keys} order by ${byPlace(conflict)}) as place
+    from (${inputRows(table, target)}) as input
+  ) as input
+  left join saved on ${keys.map((key) => `saved.${key} = input.${key}`).join(" and ")}
+) end`;
 }
 
 /** Tells of each row, with the letter `t`, whether there is a row with its key. */
@@ -45,7 +56,7 @@ export function thereStatement(table: Table, conflict: ConflictPlan): string {
   const same = table.target.map(({ quoted }, i) =>
     `there.${quoted} = chosen.${keyNames(table)[i]}`
   );
-  return `with ${chosenRows(table, conflict)}
+  return `with ${inputAndChosen(table, conflict)}
 select string_agg(case when exists (
   select from ${table.quoted} as there where ${same.join(" and ")}
 ) then 't' else '-' end, '' order by input.ord)
@@ -74,7 +85,7 @@ export function ownRowsStatement(table: Table, conflict: ConflictPlan): string {
     ...same,
     ...hasVersions(table) ? [since, ...inserted] : [`$${columns.length + 1}::text is not null`],
   ];
-  return `with ${chosenRows(table, conflict)}
+  return `with ${inputAndChosen(table, conflict)}
 select string_agg(case when exists (
   select from ${quoted} as there where ${conditions.join("\n    and ")}
 ) then 'o' else '-' end, '' order by input.ord)
@@ -86,24 +97,30 @@ export function hasVersions({ kind }: Table): boolean {
   return kind === "table" || kind === "partitioned table";
 }
 
-/**
- * Of rows with the same key, chooses the first for `"ignore"` and the last for `"update"`, as if they
- * had come one by one.
- */
-function chosenRows(table: Table, { update }: ConflictPlan): string {
-  const { columns, target } = table;
-  const keys = keyNames(table);
-  const keyCasts = target.map((column, i) =>
-    `${cell(columns, column)}::${column.keyType} as ${keys[i]}`
+function inputAndChosen(table: Table, conflict: ConflictPlan): string {
+  return `input as (${inputRows(table)}), chosen as (${chosenRows(table, conflict, "input")})`;
+}
+
+/** The rows, or some of their columns, with the place and the key of each. */
+function inputRows({ columns, target }: Table, read = columns): string {
+  const keys = target.map((column) =>
+    `${cell(columns, column)}::${column.keyType} as ${key(columns, column)}`
   );
-  return `input as (
-  select ord, ${columns.map((column) => cell(columns, column))}, ${keyCasts}
-  from ${unnest(columns, "with ordinality")}
-), chosen as (
-  select distinct on (${keys}) * from input order by ${keys}, ord ${
-    update === undefined ? "asc" : "desc"
-  }
-)`;
+  return `select r.*, ${keys} from ${unnest(columns, read, "with ordinality")}`;
+}
+
+/** Chooses one of the rows with the same key. */
+function chosenRows(table: Table, conflict: ConflictPlan, input: string): string {
+  const keys = keyNames(table);
+  return `select distinct on (${keys}) * from ${input} order by ${keys}, ${byPlace(conflict)}`;
+}
+
+/**
+ * Of rows with the same key, the first comes first with `"ignore"` and the last with `"update"`: what
+ * is chosen is the same as if they had come one by one.
+ */
+function byPlace({ update }: ConflictPlan): string {
+  return update === undefined ? "ord asc" : "ord desc";
 }
 
 function onConflict({ target }: Table, { update }: ConflictPlan): string {
@@ -129,23 +146,26 @@ function letter({ quoted, kind, target }: Table, { update }: ConflictPlan): stri
  * The arrays as rows. Settings that would change what they mean are set for the transaction; the first
  * array makes sure that this comes first.
  */
-function unnest(columns: readonly Column[], ordinality = ""): string {
-  const arrays = columns.map((_, i) =>
-    i === 0 ? `case pinned.nulls when 'on' then $1::text::text[] end` : `$${i + 1}::text::text[]`
-  );
-  const names = columns.map((column) => cell(columns, column));
-  return `${PINNED}, unnest(${arrays}) ${ordinality} as r (${[
-    ...names,
-    ...(ordinality ? ["ord"] : []),
-  ]})`;
+function unnest(columns: readonly Column[], read = columns, ordinality = ""): string {
+  const arrays = read.map((column, i) => {
+    const array = `$${columns.indexOf(column) + 1}::text::${column.arrayType}`;
+    return i === 0 ? `case pinned.nulls when 'on' then ${array} end` : array;
+  });
+  const names = read.map((column) => cell(columns, column));
+  if (ordinality) names.push("ord");
+  return `${PINNED}, unnest(${arrays}) ${ordinality} as r (${names})`;
 }
 
 function cell(columns: readonly Column[], column: Column): string {
   return `c${columns.indexOf(column) + 1}`;
 }
 
+function key(columns: readonly Column[], column: Column): string {
+  return `k${columns.indexOf(column) + 1}`;
+}
+
 function keyNames({ columns, target }: Table): string[] {
-  return target.map((column) => `k${columns.indexOf(column) + 1}`);
+  return target.map((column) => key(columns, column));
 }
 
 function casts(columns: readonly Column[]): string {

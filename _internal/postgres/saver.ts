@@ -50,20 +50,24 @@ export class Saver {
     const parameters = cells.map(textArray);
     const conflict = this.#conflict;
     if (conflict === undefined) return await this.#insert(parameters, cells[0].length, signal);
-    const fenced = conflict.update !== undefined;
-    const upsert = async () =>
-      cellOf(await run(this.#sql, this.#statement, { parameters, signal, fenced }));
     const options = { conflict, signal };
-    if (!unanswered) return await this.#tell(await upsert(), "", parameters, options);
-    if (conflict.update === undefined) {
-      const letters = await upsert();
-      return letters.includes("m")
-        ? await this.#claim(letters, parameters, options)
-        : outcomesOf(letters);
-    }
+    const isUpdate = conflict.update !== undefined;
     // The rows that an earlier attempt has inserted can be told only until they are updated.
-    const own = hasVersions(this.table) ? await this.#ownRows(parameters, options) : "";
-    return await this.#tell(await upsert(), own, parameters, options);
+    const looks = unanswered && isUpdate && hasVersions(this.table);
+    const own = looks ? await this.#ownRows(parameters, options) : "";
+    const size = cells[0].length;
+    const letters = cellOf(
+      await run(this.#sql, this.#statement, {
+        parameters: [...parameters, String(size)],
+        signal,
+        fenced: isUpdate,
+      }),
+    );
+    if (letters === "") return allInserted(size);
+    if (!unanswered || isUpdate) return await this.#tell(letters, own, parameters, options);
+    return letters.includes("m")
+      ? await this.#claim(letters, parameters, options)
+      : outcomesOf(letters);
   }
 
   /**
@@ -74,9 +78,10 @@ export class Saver {
    */
   async explain(): Promise<void> {
     if (this.table.isLocked) return;
+    const size = this.#conflict === undefined ? [] : ["0"];
     await ask(this.#sql, `explain ${this.#statement}`, {
       intent: `save rows to ${this.table.quoted}`,
-      parameters: this.table.columns.map(() => "{}"),
+      parameters: [...this.table.columns.map(() => "{}"), ...size],
       quotable: true,
     });
   }
@@ -87,7 +92,7 @@ export class Saver {
     signal: AbortSignal,
   ): Promise<RowOutcome[]> {
     const { count } = await run(this.#sql, this.#statement, { parameters, signal });
-    if (count === size) return Array<RowOutcome>(size).fill("inserted");
+    if (count === size) return allInserted(size);
     throw new UnknownOutcomeError(
       `Cannot tell which of ${size} rows were saved as the server counts ${count}: a trigger or rule of table ${this.table.quoted} changes what is inserted`,
     );
@@ -164,6 +169,10 @@ export class Saver {
       }),
     );
   }
+}
+
+function allInserted(size: number): RowOutcome[] {
+  return Array<RowOutcome>(size).fill("inserted");
 }
 
 /** `own`: of each row, an `o` where it is there as our own, from an earlier attempt. */

@@ -10,10 +10,12 @@ export interface Column {
   /** Quoted by the server. */
   readonly quoted: string;
   /**
-   * The type that text is cast to before it is inserted: the base type of a domain, without a length.
+   * The type that a value is cast to before it is inserted: the base type of a domain, without a length.
    * A cast to varchar(3) would truncate silently, while the assignment that follows refuses.
    */
   readonly type: string;
+  /** The type of the array that brings the values: an array of that type if it reads them the same. */
+  readonly arrayType: string;
   /** The type with its length, and its collation: how keys are compared. */
   readonly keyType: string;
   readonly encode: Encode;
@@ -41,6 +43,7 @@ export interface CatalogueColumn {
   readonly name: string;
   readonly quoted: string;
   readonly type: string;
+  readonly arrayType: string;
   readonly keyType: string;
   readonly value: ValueType;
   /** Whether it must not be null and has no default. */
@@ -75,6 +78,9 @@ interface UniqueKey {
 }
 
 // One cell of JSON, so that neither the transforms nor the types of the user's connection touch it.
+// An array has another reading than a cast from text if the cast has a function of its own (regclass,
+// "char"), another delimiter (box), or unnest makes several columns of it (composite types). Arrays have
+// no array type.
 const CATALOGUE = `
 select json_build_object(
   'quoted', quote_ident(n.nspname) || '.' || quote_ident(c.relname),
@@ -94,6 +100,10 @@ select json_build_object(
       'name', a.attname,
       'quoted', quote_ident(a.attname),
       'type', format_type(b.oid, -1),
+      'arrayType', case when b.typarray = 0 or b.typtype = 'c' or b.typdelim <> ',' or exists (
+          select from pg_cast
+          where castsource = 'text'::regtype and casttarget = b.oid and castmethod = 'f')
+        then 'text[]' else format_type(b.typarray, -1) end,
       'keyType', format_type(b.oid, b.typmod) || case when a.attcollation <> b.typcollation then
         (select ' collate ' || quote_ident(s.nspname) || '.' || quote_ident(l.collname)
          from pg_collation l join pg_namespace s on s.oid = l.collnamespace
@@ -117,11 +127,11 @@ select json_build_object(
     cross join lateral (
       with recursive base as (
         select t.oid, t.typtype, t.typbasetype, t.typtypmod, t.typelem, t.typcategory,
-          t.typcollation, a.atttypmod as typmod
+          t.typarray, t.typdelim, t.typcollation, a.atttypmod as typmod
         from pg_type t where t.oid = a.atttypid
         union all
         select t.oid, t.typtype, t.typbasetype, t.typtypmod, t.typelem, t.typcategory,
-          t.typcollation, base.typtypmod
+          t.typarray, t.typdelim, t.typcollation, base.typtypmod
         from base join pg_type t on t.oid = base.typbasetype where base.typtype = 'd')
       select * from base where typtype <> 'd') b
     where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped),
@@ -162,14 +172,14 @@ export async function readTable(
   const catalogue = await readCatalogue(sql, table, { intent: purpose, signal });
   const found = columns.map((name) => {
     const column = findColumn(catalogue, name, { table, purpose });
-    const { quoted, type, keyType, value, readOnly } = column;
+    const { quoted, type, arrayType, keyType, value, readOnly } = column;
     if (purpose === "save rows" && readOnly !== null) {
       throw new PostgresWriteError(
         "428C9",
         `Cannot ${purpose} as column '${name}' of table '${table}' ${readOnly}`,
       );
     }
-    return { name, quoted, type, keyType, encode: encoderFor(name, value, purpose) };
+    return { name, quoted, type, arrayType, keyType, encode: encoderFor(name, value, purpose) };
   });
   const needed: [Right, readonly string[]][] = purpose === "save rows"
     ? [["INSERT", columns], ["SELECT", target], ["UPDATE", updated]]
