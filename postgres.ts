@@ -32,8 +32,8 @@ import { checkName, checkNames, RETRY } from "./_internal/postgres/options.ts";
 import { Plan } from "./_internal/postgres/plan.ts";
 import { type Cells, type RowOutcome, Saver } from "./_internal/postgres/saver.ts";
 import { postgresOptions } from "./_internal/postgres/socket.ts";
-import { readTable, type Table } from "./_internal/postgres/table.ts";
-import { PostgresText } from "./_internal/postgres/text.ts";
+import { type Column, readTable, type Table } from "./_internal/postgres/table.ts";
+import { type Cell, PostgresText } from "./_internal/postgres/text.ts";
 import { describe } from "./_internal/shared/validate.ts";
 
 export { postgresOptions, PostgresText, PostgresWriteError };
@@ -208,15 +208,15 @@ export function postgresWriter<T extends object = Row>(
     batch: Batch,
   ): Promise<readonly (RowOutcome | Error)[]> {
     const saver = await plan.get(batch.signal);
-    const results: (RowOutcome | Error)[] = new Array(items.length);
-    const { cells, sent } = encodeRows(saver.table, items, results);
-    if (sent.length === 0) return results;
-    const outcomes = await saver.save(cells, batch).catch((error) => {
+    const { cells, errors } = encodeRows(saver.table, items);
+    const nothing = errors.size === items.length;
+    const outcomes = nothing ? [] : await saver.save(cells, batch).catch((error) => {
       plan.reconsider(error);
       throw error;
     });
-    for (let j = 0; j < sent.length; j++) results[sent[j]] = outcomes[j];
-    return results;
+    if (errors.size === 0) return outcomes;
+    let next = 0;
+    return items.map((_, i) => errors.get(i) ?? outcomes[next++]);
   }
 
   return {
@@ -246,44 +246,43 @@ function orderingKey(row: Row, target: readonly string[]): string {
   return target.map((name) => String(row?.[name])).join("\0");
 }
 
-/** The rows as text, and where each of them was; what cannot be written becomes a result. */
+/** The values of the rows that can be written, and the errors of the others by their places. */
 function encodeRows(
-  table: Table,
+  { columns, target }: Table,
   rows: readonly object[],
-  results: (RowOutcome | Error)[],
-): { cells: Cells; sent: readonly number[] } {
-  const cells: (string | null)[][] = table.columns.map(() => []);
-  const sent: number[] = [];
-  for (let i = 0; i < rows.length; i++) {
-    try {
-      const values = encodeRow(table, rows[i] as Row);
-      for (let j = 0; j < values.length; j++) cells[j].push(values[j]);
-      sent.push(i);
-    } catch (error) {
-      if (!(error instanceof PostgresWriteError)) throw error;
-      results[i] = error;
-    }
-  }
-  return { cells, sent };
+): { cells: Cells; errors: ReadonlyMap<number, PostgresWriteError> } {
+  const errors = new Map<number, PostgresWriteError>();
+  const cells = columns.map((column) => {
+    const isKey = target.includes(column);
+    return rows.map((row, i) => {
+      try {
+        return encodeCell(column, row as Row, isKey);
+      } catch (error) {
+        if (!(error instanceof PostgresWriteError)) throw error;
+        if (!errors.has(i)) errors.set(i, error);
+        return null;
+      }
+    });
+  });
+  if (errors.size === 0) return { cells, errors };
+  return { cells: cells.map((column) => column.filter((_, i) => !errors.has(i))), errors };
 }
 
-function encodeRow({ columns, target }: Table, row: Row): (string | null)[] {
+function encodeCell({ name, encode }: Column, row: Row, isKey: boolean): Cell {
   if (typeof row !== "object" || row === null) {
     throw badValue("save rows", "42804", `it must be an object: it is ${describe(row)}`);
   }
-  const values = columns.map(({ name, encode }) => {
-    if (name in row) return encode(row[name]);
+  const value = row[name];
+  if (value === undefined && !(name in row)) {
     throw badValue("save rows", "42703", `column '${name}' is missing in it`);
-  });
-  for (const column of target) {
-    if (values[columns.indexOf(column)] !== null) continue;
-    throw badValue(
-      "save rows",
-      "23502",
-      `column '${column.name}' is part of the key and must not be null`,
-    );
   }
-  return values;
+  const cell = encode(value);
+  if (!isKey || cell !== null) return cell;
+  throw badValue(
+    "save rows",
+    "23502",
+    `column '${name}' is part of the key and must not be null`,
+  );
 }
 
 function checkOptions(

@@ -168,11 +168,11 @@ from ${PINNED},
 
 /** An element of the JSON that the statement takes. */
 function writeKey({ name, type, encode }: Column, value: unknown): string {
-  const text = encode(value);
-  if (text === null) {
+  const cell = encode(value);
+  if (cell === null) {
     throw badValue("look up keys", "23502", `column '${name}' cannot be asked for null`);
   }
-  return `{"key":${type === "jsonb" ? text : JSON.stringify(text)}}`;
+  return `{"key":${type === "jsonb" ? cell : JSON.stringify(cell)}}`;
 }
 
 function named<Name extends string>(

@@ -12,13 +12,13 @@ import {
 } from "./insert.ts";
 import { run } from "./run.ts";
 import type { Table } from "./table.ts";
-import { textArray } from "./text.ts";
+import { arrayText, type Cell } from "./text.ts";
 
 /** What became of a row. */
 export type RowOutcome = "inserted" | "updated" | "skipped";
 
-/** Values as text, one array a column: `cells[column][row]`. */
-export type Cells = readonly (readonly (string | null)[])[];
+/** Values that are written already, one array a column: `cells[column][row]`. */
+export type Cells = readonly (readonly Cell[])[];
 
 const OUTCOMES: Record<string, RowOutcome> = {
   i: "inserted",
@@ -47,7 +47,7 @@ export class Saver {
     cells: Cells,
     { attempt, unanswered = attempt > 1, signal }: Batch,
   ): Promise<readonly (RowOutcome | Error)[]> {
-    const parameters = cells.map(textArray);
+    const parameters = cells.map(arrayText);
     const conflict = this.#conflict;
     if (conflict === undefined) return await this.#insert(parameters, cells[0].length, signal);
     const options = { conflict, signal };

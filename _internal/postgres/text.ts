@@ -11,8 +11,14 @@ export interface ValueType {
   readonly element: (ValueType & { readonly delimiter: string }) | null;
 }
 
-/** Writes a value as PostgreSQL reads it, or throws a sentence that continues "as column 'x' …". */
-export type Encode = (value: unknown) => string | null;
+/**
+ * A value that is written as PostgreSQL reads it: `String()` gives its text. A number or a boolean stays
+ * what it is while it can, as {@linkcode arrayText} writes it faster.
+ */
+export type Cell = string | number | boolean | null;
+
+/** Writes a value, or throws a sentence that continues "as column 'x' …". */
+export type Encode = (value: unknown) => Cell;
 
 /**
  * A text that the type of its column reads as it is: `{"role":"admin"}` becomes an object in a column
@@ -59,8 +65,8 @@ class Unwritable extends Error {
 const WRONG_TYPE = "42804";
 const BAD_CHARACTER = "22021";
 
-const SCALARS = new Map<number, (value: unknown) => string | undefined>([
-  [16, (value) => typeof value === "boolean" ? String(value) : ifString(value)],
+const SCALARS = new Map<number, (value: unknown) => Cell | undefined>([
+  [16, (value) => typeof value === "boolean" ? value : ifString(value)],
   [17, (value) => bytes(value)],
   [114, json],
   [3802, json],
@@ -96,32 +102,44 @@ function encoder(type: ValueType): Encode {
   return (value) => {
     if (value === null) return null;
     if (value === undefined) throw new Unwritable(WRONG_TYPE, "is undefined: null stands for NULL");
-    const text = value instanceof PostgresText ? value.text : write(value);
-    if (text === undefined) {
+    const cell = value instanceof PostgresText ? value.text : write(value);
+    if (cell === undefined) {
       throw new Unwritable(WRONG_TYPE, `of type ${type.name} cannot take ${kind(value)}`);
     }
-    if (text.includes("\0")) {
-      throw new Unwritable(
-        BAD_CHARACTER,
-        "has a NUL character in it, which PostgreSQL cannot store",
-      );
-    }
-    if (!text.isWellFormed()) {
-      throw new Unwritable(BAD_CHARACTER, "has half of a surrogate pair in it, which is not text");
-    }
-    return text;
+    if (typeof cell === "string") checkText(cell);
+    return cell;
   };
+}
+
+function checkText(text: string): void {
+  if (text.includes("\0")) {
+    throw new Unwritable(
+      BAD_CHARACTER,
+      "has a NUL character in it, which PostgreSQL cannot store",
+    );
+  }
+  if (!text.isWellFormed()) {
+    throw new Unwritable(BAD_CHARACTER, "has half of a surrogate pair in it, which is not text");
+  }
 }
 
 /**
  * Numbers, text, and whatever else has a text form of its own: uuid, inet, interval, … A number of
  * JSON that was kept as it was written, with `JSON.rawJSON()`, is written so.
  */
-function plain(value: unknown): string | undefined {
-  if (isRawJson(value)) return value.rawJSON;
-  return ["string", "number", "bigint", "boolean"].includes(typeof value)
-    ? String(value)
-    : undefined;
+function plain(value: unknown): Cell | undefined {
+  switch (typeof value) {
+    case "string":
+    case "boolean":
+      return value;
+    case "number":
+      // JSON has no NaN and no Infinity.
+      return Number.isFinite(value) ? value : String(value);
+    case "bigint":
+      return String(value);
+    default:
+      return isRawJson(value) ? value.rawJSON : undefined;
+  }
 }
 
 /** Not in TypeScript's library yet, nor in every runtime. */
@@ -184,18 +202,22 @@ function arrayWriter(
 }
 
 /** An element of an array as the array's input function reads it. */
-export function quoteElement(text: string | null): string {
-  return text === null ? "NULL" : `"${text.replace(/["\\]/g, "\\$&")}"`;
+function quoteElement(cell: Cell): string {
+  return cell === null ? "NULL" : `"${String(cell).replace(/["\\]/g, "\\$&")}"`;
 }
 
-/** A whole column of encoded values as one `text[]`. */
-export function textArray(values: readonly (string | null)[]): string {
-  let text = "{";
-  for (let i = 0; i < values.length; i++) {
-    if (i > 0) text += ",";
-    text += quoteElement(values[i]);
-  }
-  return text + "}";
+/**
+ * A whole column of cells as one array.
+ *
+ * JSON and PostgreSQL write an array of strings and numbers the same but for the brackets, and `JSON`
+ * is the fastest way there. Only control characters are escaped in other ways.
+ */
+export function arrayText(cells: readonly Cell[]): string {
+  const json = JSON.stringify(cells);
+  const elements = json.includes("\\") && /\\[^"\\]/.test(json)
+    ? cells.map(quoteElement).join()
+    : json.slice(1, -1);
+  return `{${elements}}`;
 }
 
 function kind(value: unknown): string {
