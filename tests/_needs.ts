@@ -1,3 +1,4 @@
+import "./_temporary.ts";
 import { userInfo } from "node:os";
 import { allowed } from "./_permissions.ts";
 

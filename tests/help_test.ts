@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { databaseUrl } from "./_database.ts";
 import { ACCOUNT, type Need, needing } from "./_needs.ts";
 import { allowed } from "./_permissions.ts";
+import { DISK } from "./_temporary.ts";
 import { waitingTest } from "./_waiting.ts";
 import { withFolder } from "./fixtures/embedded_helpers.ts";
 import type { Output } from "./fixtures/hash_run.ts";
@@ -25,7 +26,7 @@ const SCRIPTS = [
 function start(script: string, args: readonly string[], permissions: readonly string[] = []) {
   return new Deno.Command(Deno.execPath(), {
     args: ["run", "--no-prompt", ...permissions, join(ROOT, "scripts", script), ...args],
-    env: { NO_COLOR: "1", DATABASE_URL: "" },
+    env: { NO_COLOR: "1", DATABASE_URL: "", ...DISK && { TMPDIR: DISK } },
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
@@ -156,7 +157,7 @@ function folderTest(
           return ["--table", name, "--create-table", "--cost", "4"];
         };
         await fn({ folder, users, table });
-      }),
+      }, DISK),
   });
 }
 
