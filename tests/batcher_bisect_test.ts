@@ -55,7 +55,12 @@ Deno.test("AsyncBatcher with bisect finds one bad item among n in O(log n) calls
 
 Deno.test("AsyncBatcher with bisect sends the halves at once, each in a slot of its own", async () => {
   const { send, calls } = new ControlledSend<number>();
-  const batcher = new AsyncBatcher(send, { bisect: true, maxInFlight: 2, maxItems: 4 });
+  const batcher = new AsyncBatcher(send, {
+    bisect: true,
+    maxInFlight: 2,
+    maxItems: 4,
+    linger: 60_000,
+  });
   for (const item of range(4)) batcher.push(item);
   await settle();
   calls[0].reject(new Refusal(true, [3]));
