@@ -1,7 +1,7 @@
 import { connect, DATABASE, databaseUrl } from "./_database.ts";
 import { needing } from "./_needs.ts";
 import { type Output, withoutProgress } from "./fixtures/hash_run.ts";
-import { runHere } from "./fixtures/script_here.ts";
+import { onOneWorker, runHere } from "./fixtures/script_here.ts";
 
 const SCRIPT = new URL("../scripts/bench.ts", import.meta.url).pathname;
 
@@ -24,7 +24,7 @@ export async function output(child: Deno.ChildProcess): Promise<Output> {
 
 /** Runs it in this process, which is many times as fast as a process of its own. */
 export async function bench(...args: string[]): Promise<Output> {
-  const { stderr, ...rest } = await runHere("bench.ts", args);
+  const { stderr, ...rest } = await runHere("bench.ts", onOneWorker(args));
   return { ...rest, stderr: withoutProgress(stderr) };
 }
 

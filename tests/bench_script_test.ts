@@ -4,6 +4,7 @@ import { bench, onDatabase, output, start, tables, test, withFile } from "./_ben
 import { until } from "./fixtures/hash_run.ts";
 
 const SECRET = "SECRET";
+const QUICK = ["--count", "5", "--cost", "4", "--repeat", "1", "--modes", "serial"];
 
 /** A machine that is busy takes long enough for lines that say how far it is. */
 function withoutProgress(stderr: string): string {
@@ -46,7 +47,7 @@ test("hashes as many passwords of a file as --count says", async () => {
 });
 
 test("starts a server of its own where no database is named", async () => {
-  const child = start(["--json", "--count", "5", "--cost", "4", "--repeat", "1"], {
+  const child = start([...QUICK, "--json"], {
     DATABASE_URL: "",
   });
   const { code, stdout } = await output(child);
@@ -55,7 +56,7 @@ test("starts a server of its own where no database is named", async () => {
 });
 
 test("takes DATABASE_URL from the environment", async () => {
-  const child = start(["--json", "--count", "5", "--cost", "4", "--repeat", "1"], {
+  const child = start([...QUICK, "--json"], {
     DATABASE_URL: databaseUrl(),
   });
   const { code, stdout } = await output(child);

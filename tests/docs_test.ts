@@ -1,10 +1,10 @@
-import { fileURLToPath } from "node:url";
 import { assert, assertEquals } from "@std/assert";
 import * as burst from "../mod.ts";
 import { databaseTest, databaseUrl } from "./_database.ts";
 import { needing } from "./_needs.ts";
 import { pages, snippets } from "./_snippets.ts";
 import { NATS } from "./fixtures/nats_server.ts";
+import { runHere, type ScriptName } from "./fixtures/script_here.ts";
 
 const ROOT = new URL("../", import.meta.url);
 
@@ -50,13 +50,8 @@ Deno.test({
 });
 
 /** The flags and permissions that the help of a script lists and its page does not. */
-async function undescribed(script: string, page: string): Promise<string[]> {
-  const path = fileURLToPath(new URL(`scripts/${script}`, ROOT));
-  const command = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", path, "--help"],
-    env: { NO_COLOR: "1" },
-  });
-  const stdout = new TextDecoder().decode((await command.output()).stdout);
+async function undescribed(script: ScriptName, page: string): Promise<string[]> {
+  const { stdout } = await runHere(script, ["--help"]);
   const flags = [...stdout.matchAll(/^ {2}(--(?!allow-)[\w-]+)/gm)].map(([, flag]) => flag);
   assert(flags.length > 4, `${script}: ${stdout}`);
   const permissions = stdout.match(/--allow-\w+( --allow-\w+)*/g)!;
@@ -88,7 +83,7 @@ Deno.test({
   // Where there is no NATS, its client is not to be downloaded either.
   ...needing("docs/ describes every flag of the scripts for the queue", NATS),
   async fn() {
-    const scripts = ["enqueue.ts", "worker.ts", "status.ts"];
+    const scripts = ["enqueue.ts", "worker.ts", "status.ts"] as const;
     const missing = scripts.map((script) => undescribed(script, "docs/queue.md"));
     assertEquals((await Promise.all(missing)).flat(), []);
   },
