@@ -1,7 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { databaseTest, databaseUrl } from "./_database.ts";
+import type postgres from "postgres";
+import { DATABASE, databaseUrl, withSchema } from "./_database.ts";
 import { needing } from "./_needs.ts";
 import { announced, snippets } from "./_snippets.ts";
 import { waitingTest } from "./_waiting.ts";
@@ -19,13 +20,25 @@ const RUNNER = `for (const { file, url } of JSON.parse(Deno.args[0])) {
 }
 `;
 
-databaseTest("README.md and docs/ show snippets that run from JSR and print what they say", async (
+/** A test with a stranger's project and a schema. */
+function projectTest(
+  name: string,
+  fn: (project: JsrProject, sql: postgres.Sql, schema: string) => Promise<void>,
+): void {
+  const run = async (sql: postgres.Sql, schema: string) => {
+    await using project = await JsrProject.create();
+    await fn(project, sql, schema);
+  };
+  waitingTest({ ...needing(name, DATABASE), fn: () => withSchema(run) });
+}
+
+projectTest("README.md and docs/ show snippets that run from JSR and print what they say", async (
+  project,
   sql,
   schema,
 ) => {
   const shown = snippets();
   assert(shown.some(({ page }) => page === "README.md"));
-  await using project = await JsrProject.create();
   const files = await Promise.all(shown.map(async ({ page, file, code }, i) => {
     const beside = page.replaceAll(/\W/g, "_");
     await Deno.mkdir(join(project.folder, beside), { recursive: true });
@@ -53,7 +66,7 @@ databaseTest("README.md and docs/ show snippets that run from JSR and print what
   assertEquals(ran.code, 0, ran.stderr);
 });
 
-Deno.test({
+waitingTest({
   ...needing("WorkPool and HashPool from JSR start workers with the least permissions"),
   async fn() {
     await using project = await JsrProject.create();
@@ -82,11 +95,11 @@ console.log(await pool.run(21).catch((error: Error) => error.message));
   },
 });
 
-databaseTest("burst, installed from JSR, hashes a file into a table, measures, and helps", async (
+projectTest("burst, installed from JSR, hashes a file into a table, measures, and helps", async (
+  project,
   sql,
   schema,
 ) => {
-  await using project = await JsrProject.create();
   const install = ["install", "--global", "--allow-all", "--name=burst", "--root=."];
   const installed = await project.deno(...install, "jsr:@burst/batcher/burst");
   assertEquals(installed.code, 0, installed.stderr);
