@@ -10,11 +10,12 @@ import {
 import { piFraction } from "./pi.ts";
 
 /**
- * Most passwords that are hashed at once. At cost 8 on a quiet core, one lane took 16.6 ms a hash, two
- * 9.7, three 7.4, four 6.6, five 6.8 and six 10. While the core was shared with another busy machine,
- * it was 18, 12, 13, 14.5 and 15.5: there two would do. See `bench/lanes_bench.ts`.
+ * Most passwords that are hashed at once. At cost 8 on a core that was shared with another machine, one
+ * lane took 15.7 ms a hash, two 8.7, three 6.8, four 6.9, five 10.5 and six 11.3 in Deno; in Node 22,
+ * 15.1, 8.3, 6.7, 9.9, 9.0 and 14.1; in Node 24, 15.2, 8.5, 6.2, 5.9, 6.1 and 6.4. Fewer lanes take
+ * less of the first cache, and leave fewer empty. See `bench/lanes_bench.ts`.
  */
-export const MAX_LANES = 4;
+export const MAX_LANES = 3;
 
 /**
  * Rounds in one call, about 3 ms. V8 puts its optimised code in the place of the first only between

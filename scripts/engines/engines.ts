@@ -49,7 +49,7 @@ export const ENGINES: readonly Engine[] = [
   },
   {
     name: "lanes",
-    description: "WebAssembly assembled here, 4 passwords at once",
+    description: "WebAssembly assembled here, 3 passwords at once",
     load: () => Promise.resolve((passwords, cost) => void hashPasswordsSync(passwords, { cost })),
   },
 ];
