@@ -38,9 +38,13 @@ export class Dispatcher<T, R> {
     this.turnAt = clock.now;
   }
 
-  /** Called whenever an item is added. Most are one more of a batch that waits, and change nothing. */
+  /**
+   * Called whenever an item is added. Most are one more of a batch that waits, and change nothing; nor
+   * does any other before a slot is free.
+   */
   added(now: number): void {
-    if (this.#queue.isNews || now >= this.#nextLook) this.dispatch(now);
+    const isNews = this.#queue.isNews && this.inFlight < this.#options.maxInFlight;
+    if (isNews || now >= this.#nextLook) this.dispatch(now);
   }
 
   /** Called whenever a call returns, time has passed, or items have left the queue. */
