@@ -127,11 +127,12 @@ export class AsyncBatcher<T, R = void> implements AsyncDisposable {
     const resolved = resolveSink(sink, options);
     this.#send = resolved.send;
     this.#options = resolveOptions(resolved.options);
-    const { signal, timeout, retry, failFast, onBatch } = this.#options;
+    const { signal, timeout, retry, failFast, maxFailures, onFailure } = this.#options;
     this.#timeouts = new Timeouts(timeout);
     this.#queue = new Queue(this.#options, this.#clock);
     this.#ledger = new Ledger({
-      ...this.#options,
+      maxFailures,
+      onFailure,
       onPushFailed: (error) => {
         if (failFast) this.#stop("the batcher has stopped at one that was not saved", error);
       },
@@ -141,8 +142,7 @@ export class AsyncBatcher<T, R = void> implements AsyncDisposable {
       giveUp: (waiting) => this.#intake.giveUp(waiting),
     });
     this.#settlement = new Settlement({
-      ...this.#options,
-      report: onBatch,
+      options: this.#options,
       isStopped: () => this.#stopped !== undefined,
       queue: this.#queue,
       lines: this.#lines,
@@ -155,7 +155,7 @@ export class AsyncBatcher<T, R = void> implements AsyncDisposable {
       (batch, now) => this.#call(batch, now),
     );
     this.#intake = new Intake({
-      ...this.#options,
+      options: this.#options,
       queue: this.#queue,
       lines: this.#lines,
       ledger: this.#ledger,

@@ -9,8 +9,8 @@ import type { Queue } from "./queue.ts";
 import type { Settlement } from "./settlement.ts";
 
 /** What items pass on their way in. */
-export interface IntakeSettings<T, R>
-  extends Pick<ResolvedOptions<T>, "sizeOf" | "orderingKey" | "groupBy"> {
+export interface IntakeSettings<T, R> {
+  readonly options: Pick<ResolvedOptions<T>, "sizeOf" | "orderingKey" | "groupBy">;
   readonly queue: Queue<T, R>;
   readonly lines: KeyLines<T, R>;
   readonly ledger: Ledger<T, R>;
@@ -39,7 +39,7 @@ export class Intake<T, R> {
     this.#queue = settings.queue;
     this.#ledger = settings.ledger;
     this.#clock = settings.clock;
-    const { sizeOf, orderingKey, groupBy } = settings;
+    const { sizeOf, orderingKey, groupBy } = settings.options;
     this.#asksUser = (sizeOf ?? orderingKey ?? groupBy) !== undefined;
   }
 
@@ -48,7 +48,7 @@ export class Intake<T, R> {
     if (signal !== undefined || this.#asksUser) {
       return this.#accept(item, signal, true) as Promise<R>;
     }
-    this.#lookAtClock();
+    this.#clock.readSparsely();
     return this.#queue.append(item, this.#ledger.enter(), undefined, 0, undefined).promise();
   }
 
@@ -63,7 +63,8 @@ export class Intake<T, R> {
     maybeSignal: AbortSignal | undefined,
     isAdded: boolean,
   ): Promise<R | void> | undefined {
-    const { queue, lines, ledger, sizeOf, orderingKey, groupBy, refuseIfClosed } = this.#settings;
+    const { queue, lines, ledger, refuseIfClosed } = this.#settings;
+    const { sizeOf, orderingKey, groupBy } = this.#settings.options;
     const size = sizeOf === undefined ? 0 : sizeOf(item);
     const key = orderingKey?.(item);
     const group = groupBy?.(item);
@@ -83,7 +84,7 @@ export class Intake<T, R> {
         throw error;
       }
     }
-    this.#lookAtClock();
+    this.#clock.readSparsely();
     const epoch = ledger.enter();
     const line = orderingKey && lines.find(key);
     // An item that may go its own way has a promise of its own.
@@ -135,12 +136,6 @@ export class Intake<T, R> {
     const items = [...queue.clear(), ...waiting];
     this.forget(items.map(({ ticket }) => ticket));
     return items;
-  }
-
-  /** The first item of a batch anchors its delay, so that one gets the exact time. */
-  #lookAtClock(): void {
-    if (this.#queue.filling === undefined) this.#clock.read();
-    else this.#clock.readSparsely();
   }
 
   #withdraw(ticket: Ticket<T, R>, reason: unknown): void {

@@ -153,7 +153,7 @@ export interface ResolvedOptions<T> {
   readonly timeout: number;
   readonly retry: RetryPolicy;
   readonly idempotent: boolean;
-  /** Never throws. */
+  /** Whether to split a batch that was refused with this error. Never throws. */
   readonly isBisectable: (error: unknown) => boolean;
   readonly orderingKey: ((item: T) => unknown) | undefined;
   readonly groupBy: ((item: T) => unknown) | undefined;
@@ -190,16 +190,13 @@ export function resolveOptions<T>(options: AsyncBatcherOptions<T>): ResolvedOpti
     failFast = false,
   } = options;
   const intent = "create a batcher";
-  for (
-    const [name, value] of Object.entries({
-      maxItems,
-      maxBytes,
-      maxInFlight,
-      maxQueued: maxQueued ?? 1,
-      maxQueuedBytes,
-      maxFailures,
-    })
-  ) assertPositiveInteger(intent, name, value, { infinite: true });
+  const infinite = { infinite: true };
+  assertPositiveInteger(intent, "maxItems", maxItems, infinite);
+  assertPositiveInteger(intent, "maxBytes", maxBytes, infinite);
+  assertPositiveInteger(intent, "maxInFlight", maxInFlight, infinite);
+  assertPositiveInteger(intent, "maxQueued", maxQueued ?? 1, infinite);
+  assertPositiveInteger(intent, "maxQueuedBytes", maxQueuedBytes, infinite);
+  assertPositiveInteger(intent, "maxFailures", maxFailures, infinite);
   assertMilliseconds(intent, "linger", linger);
   assertMilliseconds(intent, "timeout", timeout, 1);
   assertType(intent, "idempotent", idempotent, "boolean");
@@ -213,13 +210,12 @@ export function resolveOptions<T>(options: AsyncBatcherOptions<T>): ResolvedOpti
       }`,
     );
   }
-  for (const [name, value] of Object.entries({ sizeOf, orderingKey, groupBy })) {
-    if (value !== undefined) assertFunction(intent, name, value);
-  }
-  for (const [name, value] of Object.entries({ maxBytes, maxQueuedBytes })) {
-    if (value !== Infinity && sizeOf === undefined) {
-      throw new TypeError(`Cannot create a batcher as '${name}' needs 'sizeOf', which is missing`);
-    }
+  if (sizeOf !== undefined) assertFunction(intent, "sizeOf", sizeOf);
+  if (orderingKey !== undefined) assertFunction(intent, "orderingKey", orderingKey);
+  if (groupBy !== undefined) assertFunction(intent, "groupBy", groupBy);
+  if (sizeOf === undefined && Math.min(maxBytes, maxQueuedBytes) < Infinity) {
+    const name = maxBytes < Infinity ? "maxBytes" : "maxQueuedBytes";
+    throw new TypeError(`Cannot create a batcher as '${name}' needs 'sizeOf', which is missing`);
   }
   const largest = oversized === "alone" ? Infinity : maxBytes;
   return {

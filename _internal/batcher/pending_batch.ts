@@ -68,8 +68,9 @@ export class PendingBatch<T, R> {
   lines: (KeyLine<T, R> | undefined)[] | undefined;
   histories: (History | undefined)[] | undefined;
   tickets: (Ticket<T, R> | undefined)[] | undefined;
-  /** Items that were not withdrawn, and the sum of their sizes. */
-  live = 0;
+  /** Items that were withdrawn. */
+  #holes = 0;
+  /** The sum of the sizes of those that were not. */
   bytes = 0;
   /** Whether it may leave at once, however young. */
   isDue = false;
@@ -86,6 +87,11 @@ export class PendingBatch<T, R> {
     public at: number,
   ) {}
 
+  /** Items that were not withdrawn. */
+  get live(): number {
+    return this.items.length - this.#holes;
+  }
+
   append(item: T, epoch: Epoch, caller: Caller<R> | undefined, size: number): void {
     const index = this.items.push(item) - 1;
     if (index === 0) this.#epoch = epoch;
@@ -95,7 +101,6 @@ export class PendingBatch<T, R> {
       (this.sizes ??= [])[index] = size;
       this.bytes += size;
     }
-    this.live++;
   }
 
   /** The promise of the last item, if it has no caller yet. */
@@ -147,7 +152,7 @@ export class PendingBatch<T, R> {
 
   /** Withdraws an item, which leaves a hole. */
   drop(index: number): void {
-    this.live--;
+    this.#holes++;
     this.bytes -= this.sizes?.[index] ?? 0;
     this.items[index] = undefined as T;
     this.#eachEpoch()[index] = undefined;
@@ -170,7 +175,7 @@ export class PendingBatch<T, R> {
 
   /** The same batch without the holes. */
   compact(): PendingBatch<T, R> {
-    if (this.live === this.items.length) return this;
+    if (this.#holes === 0) return this;
     const compact = new PendingBatch<T, R>(this.group, this.at);
     for (const one of this) compact.put(one);
     return compact;

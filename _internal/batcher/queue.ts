@@ -111,7 +111,7 @@ export class Queue<T, R> {
   ): PendingBatch<T, R> {
     let batch = this.#filled;
     if (batch === undefined || size > 0 || batch.group !== group) {
-      batch = this.#batchFor(group, size, this.#clock.now);
+      batch = this.#batchFor(group, size);
     }
     batch.append(item, epoch, caller, size);
     this.#joined(batch, size);
@@ -224,7 +224,8 @@ export class Queue<T, R> {
     return batches.flatMap((batch) => [...batch]);
   }
 
-  #batchFor(group: unknown, size: number, now: number): PendingBatch<T, R> {
+  /** The first item of a batch anchors its delay, so that one gets the exact time. */
+  #batchFor(group: unknown, size: number, now?: number): PendingBatch<T, R> {
     let batch = this.#filled;
     if (batch === undefined || batch.group !== group) batch = this.#open.get(group);
     if (batch !== undefined && batch.bytes > 0 && batch.bytes + size > this.#limits.maxBytes) {
@@ -232,7 +233,7 @@ export class Queue<T, R> {
       batch = undefined;
     }
     if (batch === undefined) {
-      batch = new PendingBatch(group, now);
+      batch = new PendingBatch(group, now ?? this.#clock.read());
       this.#open.set(group, batch);
       this.#oldestOpen ??= batch;
       this.isNews = true;

@@ -5,17 +5,13 @@ import type { Answer } from "./call.ts";
 import { type ErrorFacts, readError } from "./error_facts.ts";
 import type { KeyLines } from "./key_lines.ts";
 import type { Ledger } from "./ledger.ts";
+import type { ResolvedOptions } from "./options.ts";
 import { type History, type Item, PendingBatch } from "./pending_batch.ts";
 import type { Queue } from "./queue.ts";
-import type { RetryPolicy } from "./retry.ts";
 
 /** What the settlement needs of its batcher. */
 export interface SettlementSettings<T, R> {
-  readonly retry: RetryPolicy;
-  readonly idempotent: boolean;
-  /** Whether to split a batch that was refused with this error. */
-  readonly isBisectable: (error: unknown) => boolean;
-  readonly report: ((report: BatchReport) => void) | undefined;
+  readonly options: Pick<ResolvedOptions<T>, "retry" | "idempotent" | "isBisectable" | "onBatch">;
   /** Whether nothing is sent any more. */
   readonly isStopped: () => boolean;
   readonly queue: Queue<T, R>;
@@ -114,7 +110,7 @@ export class Settlement<T, R> {
     now: number,
     answer: Answer<R>,
   ): (Refusal | undefined)[] {
-    const { idempotent, retry } = this.#settings;
+    const { idempotent, retry } = this.#settings.options;
     const isWhole = "error" in answer;
     // A part of a refused batch is not retried, but split further.
     const isFinal = isWhole && batch.splitFrom !== undefined && this.#isRefused(answer.error);
@@ -141,7 +137,7 @@ export class Settlement<T, R> {
 
   /** Whether the sink refused the items because of their data. */
   #isRefused(error: unknown): boolean {
-    return readError(error).outcome === "failed" && this.#settings.isBisectable(error);
+    return readError(error).outcome === "failed" && this.#settings.options.isBisectable(error);
   }
 
   #report(
@@ -150,10 +146,10 @@ export class Settlement<T, R> {
     now: number,
     rest: Pick<BatchReport, "outcome" | "error" | "retried" | "split">,
   ): void {
-    const { report } = this.#settings;
-    if (report === undefined) return;
+    const { onBatch } = this.#settings.options;
+    if (onBatch === undefined) return;
     const { splitFrom, live: size, bytes } = batch;
-    report({ id, splitFrom, attempt, size, bytes, waited, duration: now - start, ...rest });
+    onBatch({ id, splitFrom, attempt, size, bytes, waited, duration: now - start, ...rest });
   }
 
   #save(one: Item<T, R>, result: unknown): void {
