@@ -273,6 +273,41 @@ Deno.test("runPipeline() stops when the sink refuses for good, and goes on when 
   }
 });
 
+Deno.test("runPipeline() sends nothing after a refusal for good, waits for what is out, and tells why", async () => {
+  const { calls, send } = new ControlledSend<number>();
+  const error = new Error("no table");
+  const ends: ItemEnd[] = [];
+  let reports = 0;
+  const running = failureOf(runPipeline(range(8), {
+    compute: (n) => n,
+    sink: {
+      send,
+      defaults: {
+        maxItems: 2,
+        maxInFlight: 3,
+        linger: 60_000,
+        retry: { isRetryable: (one) => one !== error },
+        onBatch: () => void reports++,
+      },
+    },
+    onEnd: (_item, end) => void ends.push(end),
+  }));
+  await settle();
+  assertEquals(calls.map(({ items }) => items), [[0, 1], [2, 3], [4, 5]]);
+  // It would be sent again.
+  calls[0].reject(Object.assign(new Error("busy"), { retryAfter: 30_000 }));
+  await settle();
+  assertEquals(calls[3].items, [6, 7]);
+  calls[1].reject(error);
+  calls[3].resolve();
+  assert(await isPending(running));
+  calls[2].resolve();
+  const { account: { inserted, unfinished }, cause } = await running;
+  assertEquals([inserted, unfinished, cause, calls.length, reports], [4, 4, error, 4, 4]);
+  const unsaved = ends.filter(({ outcome }) => outcome === "unfinished");
+  assertEquals(unsaved.map(({ index }) => index).sort(), [0, 1, 2, 3]);
+});
+
 Deno.test("runPipeline() reads nothing where the sink cannot work", async () => {
   let read = 0;
   const source = function* () {

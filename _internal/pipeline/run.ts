@@ -1,4 +1,4 @@
-import { AsyncBatcher, type Sink } from "../../batcher.ts";
+import { AsyncBatcher, type Sink, UnsentError } from "../../batcher.ts";
 import { PoolClosedError, WorkerStartError } from "../../pool.ts";
 import type { RowOutcome } from "../../postgres.ts";
 import { LONG_TURN, nextTurn } from "../shared/event_loop.ts";
@@ -14,6 +14,7 @@ import { Reader, type Source } from "./reader.ts";
 type End<Row> = Omit<ItemEnd<Row>, "index">;
 type Saved = RowOutcome | void;
 
+const SKIPPED = { outcome: "skipped" } as const;
 const UNFINISHED = { outcome: "unfinished" } as const;
 
 /** What may become of a row whose key is there then. */
@@ -40,8 +41,8 @@ export class PipelineRun<T, Row> {
   /** Aborted when nothing more is to be read and computed. */
   readonly #stop = new AbortController();
   #graceTimer: ReturnType<typeof setTimeout> | undefined;
-  /** Aborted when the sink is no longer to be used: what is out is waited for. */
-  readonly #noMoreSaves = new AbortController();
+  /** Set when the sink is no longer to be used: what is out is waited for. */
+  #noMoreSaves: { readonly reason: unknown } | undefined;
   #graceIsOver = false;
   #failure: { readonly error: unknown } | undefined;
   #pending = 0;
@@ -58,7 +59,13 @@ export class PipelineRun<T, Row> {
     const { sink, lookup, maxPending = 1_000 } = options;
     this.#options = options;
     this.#sink = typeof sink === "function" ? { send: sink } : sink;
-    this.#saves = new AsyncBatcher(this.#watch(this.#sink));
+    const { onBatch } = this.#sink.defaults ?? {};
+    this.#saves = new AsyncBatcher(this.#watch(this.#sink), {
+      onBatch: (report) => {
+        this.#dropUnsent(1);
+        onBatch?.(report);
+      },
+    });
     this.#lookups = lookup && new AsyncBatcher(this.#watch(lookup));
     this.#maxPending = maxPending;
   }
@@ -96,30 +103,43 @@ export class PipelineRun<T, Row> {
         while (this.#pending >= this.#maxPending && !signal.aborted) await this.#change();
         const { done, value } = await reader.next();
         if (done) break;
-        void this.#take(value);
+        this.#take(value);
       }
     } finally {
       await reader.close();
     }
   }
 
-  async #take(item: T): Promise<void> {
+  /** Every item has one promise here, and one in the batcher: those that are pending are many. */
+  #take(item: T): void {
     const index = this.#account.read++;
     this.#pending++;
-    const end = await this.#find(item);
+    const ending = this.#options.key === undefined ? this.#bring(item, false) : this.#find(item);
+    void ending.then((end) => this.#ended(item, index, end));
+  }
+
+  #ended(item: T, index: number, end: End<Row>): void {
     this.#account[end.outcome]++;
     try {
-      await this.#options.onEnd?.(item, { ...end, index });
+      const told = this.#options.onEnd?.(item, { ...end, index });
+      if (told !== undefined) {
+        return void Promise.resolve(told)
+          .catch((error) => this.#fail(error))
+          .then(() => this.#leave());
+      }
     } catch (error) {
       this.#fail(error);
     }
+    this.#leave();
+  }
+
+  #leave(): void {
     this.#pending--;
     this.#wake();
   }
 
   /** Finds out what is there, and has items with the same key go one after the other. */
   async #find(item: T): Promise<End<Row>> {
-    if (this.#options.key === undefined) return await this.#bring(item, false);
     const existing = this.#lookUp(item);
     const known = this.#keysKnown.then(() => existing);
     this.#keysKnown = known;
@@ -164,7 +184,7 @@ export class PipelineRun<T, Row> {
   async #bring(item: T, exists: boolean): Promise<End<Row>> {
     const { onExisting = "skip", compute } = this.#options;
     const { signal } = this.#stop;
-    if (exists && onExisting === "skip") return { outcome: "skipped" };
+    if (exists && onExisting === "skip") return SKIPPED;
     // What is computed on this thread would keep timers and sockets waiting.
     while (this.#busy > LONG_TURN && !signal.aborted) await this.#giveTurn();
     if (signal.aborted) return UNFINISHED;
@@ -180,28 +200,43 @@ export class PipelineRun<T, Row> {
       this.#fail(error);
       return { outcome: "unfinished", error };
     }
-    return row === null || row === undefined ? { outcome: "skipped" } : await this.#save(row);
+    if (row === null || row === undefined) return SKIPPED;
+    try {
+      const saved = await this.#saves.add(row);
+      return { outcome: saved ?? "inserted", row };
+    } catch (error) {
+      return this.#notSaved(row, error);
+    }
   }
 
-  async #save(row: Row): Promise<End<Row>> {
-    try {
-      return {
-        outcome: await this.#saves.add(row, { signal: this.#noMoreSaves.signal }) ?? "inserted",
-        row,
-      };
-    } catch (error) {
-      const isUnknown = (error as { outcome?: unknown } | null | undefined)?.outcome === "unknown";
-      if (!isUnknown && this.#isAboutItem(error)) return { outcome: "rejected", row, error };
-      if (!this.#graceIsOver) {
-        // One burst without an answer may be followed by better ones; a sink that is gone is not.
-        if (isUnknown) this.#failure ??= { error };
-        else {
-          this.#fail(error);
-          this.#noMoreSaves.abort(error);
-        }
+  #notSaved(row: Row, error: unknown): End<Row> {
+    const isUnknown = (error as { outcome?: unknown } | null | undefined)?.outcome === "unknown";
+    if (!isUnknown && this.#isAboutItem(error)) return { outcome: "rejected", row, error };
+    if (!this.#graceIsOver) {
+      // One burst without an answer may be followed by better ones; a sink that is gone is not.
+      if (isUnknown) this.#failure ??= { error };
+      else {
+        this.#fail(error);
+        this.#noMoreSaves ??= { reason: error };
+        this.#saves.pause();
+        this.#dropUnsent(0);
       }
-      return { outcome: isUnknown ? "unknown" : "unfinished", row, error };
     }
+    if (isUnknown) return { outcome: "unknown", row, error };
+    return {
+      outcome: "unfinished",
+      row,
+      error: error instanceof UnsentError ? error.cause : error,
+    };
+  }
+
+  /**
+   * Gives up what has not been sent once no batch is out any more, except so many that are just coming
+   * back. A signal for each row would do the same, for twice the memory of a row that waits.
+   */
+  #dropUnsent(returning: 0 | 1): void {
+    if (this.#noMoreSaves === undefined || this.#saves.inFlight > returning) return;
+    void this.#saves.abort(this.#noMoreSaves.reason);
   }
 
   /** The same sink; which results it gives for single items is remembered. */
