@@ -24,6 +24,11 @@ class PoolThread {
   /** Position of the first of those that wait. */
   #position = 0;
   #answers = new AnswerBuffer();
+  /**
+   * When the last task ended, in common time: then the next begins. What is done for each counts, as
+   * some take only microseconds, and so does reading the clock, which takes a tenth of one or two.
+   */
+  #now = 0;
   /** Of the tasks at hand, those which were claimed, and their kind. */
   readonly #claimed: number[] = [];
   #kind: unknown;
@@ -52,7 +57,7 @@ class PoolThread {
     this.#working = true;
     // Deno hears nothing more if what is called from its event listener is broken off.
     await undefined;
-    let since = performance.now();
+    let since = this.#now = commonTime();
     while (this.#waiting.length > 0) {
       const tasks = this.#waiting;
       this.#waiting = [];
@@ -66,9 +71,9 @@ class PoolThread {
         if (computing !== undefined) await computing;
         tasks.fill(undefined, first, next);
         this.#position = this.#position + (next - first) | 0;
-        if (performance.now() - since < COMPANY && next < tasks.length) continue;
+        if (this.#now - since < COMPANY && next < tasks.length) continue;
         await this.#answer();
-        since = performance.now();
+        since = this.#now;
       }
     }
     this.#working = false;
@@ -106,14 +111,14 @@ class PoolThread {
     }
   }
 
-  /** Computes what is claimed. What it does for each task counts: some take only microseconds. */
+  /** Computes what is claimed. */
   #compute(tasks: readonly unknown[], first: number, next: number): Promise<void> | undefined {
     const { results } = this.#answers;
     const claimed = this.#claimed;
     const offset = results.length - first;
     for (let i = first; i < next; i++) results.push(undefined);
     if (claimed.length === 0) return undefined;
-    const start = commonTime();
+    const start = this.#now;
     this.#board.begin(this.#position + (claimed[0] - first), next - claimed[0], start);
     const { isMany } = this.#work;
     let values: unknown;
@@ -150,7 +155,7 @@ class PoolThread {
   #count(offset: number, start: number): void {
     this.#board.end();
     const answers = this.#answers, claimed = this.#claimed;
-    const end = commonTime();
+    const end = this.#now = commonTime();
     answers.ms += end - start;
     answers.computed += claimed.length;
     if (!this.#spans) return;
@@ -182,6 +187,7 @@ class PoolThread {
     const answers = this.#answers;
     this.#answers = new AnswerBuffer();
     answers.post(this.#port, this.#spans);
+    this.#now = commonTime();
   }
 }
 
