@@ -114,7 +114,7 @@ runTest(
       "its result must be an object or null, not undefined",
       "its result has no column 'words'",
       "its result has a column 'more', which the table does not have",
-      "its result has a column 'id', which is that of the id",
+      "its result changes column 'id', which is that of the id",
       "its result is undefined in column 'score'",
     ]);
   },
@@ -232,6 +232,14 @@ Deno.test("rowMaker() takes the columns of the first result where there is no ta
   assertEquals(makeRow(2, { a: null }), { id: 2, a: null });
   assertThrows(() => makeRow(3, { a: 1, b: 1 }), Error, "'b', which the first one does not have");
   assertEquals(makeRow(4, { a: 1 }), { id: 4, a: 1 });
+});
+
+Deno.test("rowMaker() takes a result that repeats the id, and none that changes it", () => {
+  const makeRow = rowMaker("id", undefined);
+  assertEquals(makeRow(7, { id: "7", a: 1 }), { id: 7, a: 1 });
+  assertThrows(() => makeRow(7, { id: 8, a: 1 }), Error, "its result changes column 'id'");
+  assertThrows(() => makeRow(7, { id: undefined, a: 1 }), Error, "its result changes column 'id'");
+  assertThrows(() => makeRow(7, { id: 7 }), Error, "its result has no columns");
 });
 
 Deno.test("typeOf() finds the type of a column for its first values", () => {

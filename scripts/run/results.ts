@@ -23,7 +23,7 @@ export type Column = Pick<ColumnDescription, "name" | "required">;
  * Makes rows of results. Each must have the columns that others before it had; it may have more of
  * those that the table has, where that is known.
  *
- * @param id The column of the id, which no result may have.
+ * @param id The column of the id, which no result may change.
  * @param known The columns of the table, if it is there.
  * @returns What makes a row, or throws why there is none. A field of a row of CSV that the function
  *   has returned as it is means what the column makes of its text.
@@ -40,11 +40,11 @@ export function rowMaker(
     if (typeof result !== "object" || Array.isArray(result)) {
       throw new Error(`its result must be an object or null, not ${kindOf(result)}`);
     }
-    const names = Object.keys(result);
-    if (names.length === 0) throw new Error("its result has no columns");
-    if (names.includes(id)) {
-      throw new Error(`its result has a column '${id}', which is that of the id`);
+    if (Object.hasOwn(result, id) && String((result as Row)[id]) !== String(value)) {
+      throw new Error(`its result changes column '${id}', which is that of the id`);
     }
+    const names = Object.keys(result).filter((name) => name !== id);
+    if (names.length === 0) throw new Error("its result has no columns");
     const isKnown = (name: string) =>
       known === undefined ? isFirst || columns.has(name) : known.some((one) => one.name === name);
     const unknown = names.find((name) => !isKnown(name));
@@ -58,9 +58,10 @@ export function rowMaker(
     if (empty !== undefined) throw new Error(`its result is undefined in column '${empty}'`);
     isFirst = false;
     for (const name of names) columns.add(name);
-    const entries = Object.entries(result).map(([name, one]) =>
-      [name, Object.hasOwn(csv, name) && csv[name] === one ? asText(one) : one] as const
-    );
+    const entries = names.map((name) => {
+      const one = (result as Row)[name];
+      return [name, Object.hasOwn(csv, name) && csv[name] === one ? asText(one) : one] as const;
+    });
     return { [id]: value, ...Object.fromEntries(entries) };
   };
 }
