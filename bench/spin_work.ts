@@ -5,9 +5,14 @@ export function setup(data: number): void {
   turns = data;
 }
 
-/** Computes a number from an id. */
+/**
+ * Computes a number from an id. The loop is its own: called here, V8 puts that of `spinFor` into code
+ * that it optimizes only after some 30,000 calls, which take up to four times as long.
+ */
 export default function spin(id: number): number {
-  return spinFor(id, turns);
+  let sum = id;
+  for (let i = 0; i < turns; i++) sum = (Math.imul(sum, 31) + i) | 0;
+  return sum;
 }
 
 /** A loop that V8 does not leave out. */
