@@ -66,6 +66,23 @@ databaseTest("postgresWriter() rejects only the rows that cannot be written", as
 });
 
 databaseTest(
+  "postgresWriter() tells of each row in its place, whichever column cannot be written",
+  async (sql) => {
+    await sql`create table users (id int, name text)`;
+    const writer = postgresWriter(sql, { table: "users", columns: ["id", "name"] });
+    const batch = { id: "b", attempt: 1, signal: new AbortController().signal };
+    const noName = { id: 1, name: {} };
+    const noId = { id: [], name: "a" };
+    const good = { id: 2, name: "b" };
+    const told = async (rows: Row[]) =>
+      (await writer.send(rows, batch)).map((end) => /'(id|name)'/.exec(String(end))?.[1] ?? end);
+    assertEquals(await told([noName, noId]), ["name", "id"]);
+    assertEquals(await told([good, noName, good, noId]), ["inserted", "name", "inserted", "id"]);
+    assertEquals((await sql`select id, name from users`).length, 2);
+  },
+);
+
+databaseTest(
   "postgresWriter() sends nothing where no row of a batch can be written",
   async (sql) => {
     await sql`create table users (id int)`;
