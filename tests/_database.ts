@@ -65,7 +65,10 @@ export async function save(
   bisect = true,
 ): Promise<unknown[]> {
   const writer = postgresWriter(sql, options);
-  await using batcher = new AsyncBatcher(writer, { maxItems: 10_000, bisect });
-  const results = await Promise.allSettled(rows.map((row) => batcher.add(row)));
+  // However busy the machine is, they leave together.
+  await using batcher = new AsyncBatcher(writer, { maxItems: 10_000, linger: 60_000, bisect });
+  const saving = Promise.allSettled(rows.map((row) => batcher.add(row)));
+  batcher.flush().catch(() => {}); // each row is told how it ended
+  const results = await saving;
   return results.map((result) => result.status === "fulfilled" ? result.value : result.reason);
 }
