@@ -135,16 +135,20 @@ Deno.test("WorkPool times each item from its own beginning", { ignore }, async (
   assertEquals(results.length, 30);
 });
 
-Deno.test("WorkPool fails the item that fills the memory of its worker", { ignore }, async () => {
-  await using pool = new WorkPool<Work>(WORK, { workers: 1, maxHeap: 32 });
-  const results = await Promise.allSettled([pool.run(1), pool.run({ do: "fill" }), pool.run(2)]);
-  assertEquals(results.map(({ status }) => status), ["fulfilled", "rejected", "fulfilled"]);
-  assert(results[1].status === "rejected");
-  assertEquals(
-    results[1].reason.message,
-    "Cannot compute an item as the worker ran out of memory",
-  );
-});
+for (const deed of ["fill", "fillLater"] as const) {
+  Deno.test(`WorkPool fails the item whose function does "${deed}", and no other`, {
+    ignore,
+  }, async () => {
+    await using pool = new WorkPool<Work>(WORK, { workers: 1, maxHeap: 32 });
+    const results = await Promise.allSettled([pool.run(1), pool.run({ do: deed }), pool.run(2)]);
+    assertEquals(results.map(({ status }) => status), ["fulfilled", "rejected", "fulfilled"]);
+    assert(results[1].status === "rejected");
+    assertEquals(
+      results[1].reason.message,
+      "Cannot compute an item as the worker ran out of memory",
+    );
+  });
+}
 
 Deno.test("WorkPool brings over an error with its class, cause and code", { ignore }, async () => {
   await using pool = new WorkPool<Work>(WORK, { workers: 1 });

@@ -16,8 +16,6 @@ export interface ThreadData {
 /** What the pool tells a thread: what to compute, and that nothing more will come. */
 export type ToThread =
   | { readonly type: "tasks"; readonly tasks: readonly unknown[] }
-  /** Asks a thread that is long at a call whether it still is. */
-  | { readonly type: "ping" }
   | { readonly type: "end" };
 
 /**
@@ -52,8 +50,8 @@ export type FromThread =
   }
   /** The module cannot be used. */
   | { readonly type: "unusable"; readonly why: string; readonly thrown: Thrown | undefined }
-  /** The call that it was at was broken off by the runtime, as its heap was full. */
-  | { readonly type: "brokenOff" }
+  /** The runtime has broken off what it was at, as its heap was full. */
+  | { readonly type: "outOfMemory" }
   /** An error that nobody caught: a rejected promise, or an exception in a callback. */
   | { readonly type: "stray"; readonly thrown: Thrown }
   | Answers;

@@ -1,4 +1,5 @@
 import process from "node:process";
+import { getHeapStatistics } from "node:v8";
 import { type MessagePort, parentPort, workerData } from "node:worker_threads";
 import { Board, commonTime } from "./board.ts";
 import type { Failure, FromThread, ThreadData, ToThread } from "./protocol.ts";
@@ -10,6 +11,9 @@ export const THREAD: string = import.meta.url;
 
 /** Most milliseconds that a result waits for others to be answered with. */
 const COMPANY = 5;
+
+/** Milliseconds between two looks at whether the heap was full. */
+const HEAP_CHECK = 250;
 
 /**
  * Computes for a pool. A task in its turn is claimed, computed, and answered together with its
@@ -33,8 +37,6 @@ class PoolThread {
   readonly #claimed: number[] = [];
   #kind: unknown;
   #working = false;
-  /** Whether the function has been called, and has not returned: what is awaited does not count. */
-  #computing = false;
   #ended = false;
 
   constructor(port: MessagePort, work: LoadedWork, { board, spans }: ThreadData) {
@@ -45,9 +47,6 @@ class PoolThread {
   }
 
   readonly hear = (message: ToThread): void => {
-    // A thread that computes hears nothing, unless the runtime has broken it off.
-    if (this.#computing) return post(this.#port, { type: "brokenOff" });
-    if (message.type === "ping") return;
     if (message.type === "end") this.#ended = true;
     else this.#waiting = this.#waiting.concat(message.tasks);
     if (!this.#working) this.#workOn();
@@ -55,8 +54,7 @@ class PoolThread {
 
   async #workOn(): Promise<void> {
     this.#working = true;
-    // Deno hears nothing more if what is called from its event listener is broken off.
-    await undefined;
+    const heapCheck = this.#watchHeap();
     let since = this.#now = commonTime();
     while (this.#waiting.length > 0) {
       const tasks = this.#waiting;
@@ -77,12 +75,26 @@ class PoolThread {
       }
     }
     this.#working = false;
+    clearInterval(heapCheck);
     if (!this.#ended) return;
     try {
       await this.#work.teardown?.();
     } finally {
       process.exit();
     }
+  }
+
+  /**
+   * Deno 2.9 tells nobody when the heap is full. It raises the limit, breaks off what runs, without any
+   * `finally`, and forgets what was to run next: the thread may never hear a message again. Timers go on.
+   */
+  #watchHeap(): ReturnType<typeof setInterval> | undefined {
+    if (!("Deno" in globalThis)) return undefined;
+    const { heap_size_limit: limit } = getHeapStatistics();
+    return setInterval(() => {
+      if (getHeapStatistics().heap_size_limit === limit) return;
+      post(this.#port, { type: "outOfMemory" });
+    }, HEAP_CHECK);
   }
 
   /** Claims as many tasks as are computed at once, and returns where they end. */
@@ -122,14 +134,11 @@ class PoolThread {
     this.#board.begin(this.#position + (claimed[0] - first), next - claimed[0], start);
     const { isMany } = this.#work;
     let values: unknown;
-    this.#computing = true;
     try {
       values = this.#work.compute(isMany ? claimed.map((at) => tasks[at]) : tasks[claimed[0]]);
     } catch (error) {
-      this.#computing = false;
       return this.#fail(error, offset, start);
     }
-    this.#computing = false;
     if (!(values instanceof Promise)) return this.#finish(values, offset, start);
     return values.then(
       (values) => this.#finish(values, offset, start),

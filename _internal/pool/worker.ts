@@ -14,14 +14,11 @@ const END_TIMEOUT = 5000;
  */
 const ABANDONED_TIMEOUT = 500;
 
-/** After so many milliseconds in one call a worker is asked whether it is still at it. */
-const LONG_CALL = 1000;
-
 /** Messages of a thread of the pool. */
 const TYPES: ReadonlySet<unknown> = new Set<FromThread["type"]>([
   "ready",
   "unusable",
-  "brokenOff",
+  "outOfMemory",
   "stray",
   "answers",
 ]);
@@ -84,7 +81,6 @@ export class PoolWorker implements Holder {
   #startTimer: ReturnType<typeof setTimeout> | undefined;
   #timeoutTimer: ReturnType<typeof setTimeout> | undefined;
   #abandonedTimer: ReturnType<typeof setTimeout> | undefined;
-  #pingTimer: ReturnType<typeof setInterval> | undefined;
 
   constructor(settings: WorkerSettings, events: WorkerEvents) {
     const { createWorker, thread, startTimeout, maxHeap } = settings;
@@ -146,7 +142,6 @@ export class PoolWorker implements Holder {
     this.load += tasks.length;
     this.exclusive = tasks[0].alone;
     if (this.#settings.timeout !== undefined) this.#watch(this.#settings.timeout);
-    if ("Deno" in globalThis) this.#ping();
   }
 
   /** Nobody waits for a task any more. If the worker has begun it, it is let finish, but not for long. */
@@ -233,7 +228,7 @@ export class PoolWorker implements Holder {
       this.#events.ready(this);
     } else if (message.type === "unusable") {
       this.#died({ why: message.why, cause: unpacked(message.thrown) });
-    } else if (message.type === "brokenOff") this.#died({ why: OUT_OF_MEMORY });
+    } else if (message.type === "outOfMemory") this.#died({ why: OUT_OF_MEMORY });
     else {
       const why = `the worker had an error that nobody caught, ${tellThrown(message.thrown)}`;
       this.#died({ why, cause: unpacked(message.thrown) });
@@ -268,24 +263,11 @@ export class PoolWorker implements Holder {
     }, delay);
   }
 
-  /**
-   * Deno 2.9 tells nobody when the heap of a worker is full, but breaks off what it is at, and then
-   * lives on: it hears messages again.
-   */
-  #ping(): void {
-    this.#pingTimer ??= setInterval(() => {
-      const { call } = this.#board;
-      if (call === undefined || commonTime() - call.since < LONG_CALL) return;
-      this.#worker.postMessage({ type: "ping" } satisfies ToThread);
-    }, LONG_CALL);
-  }
-
   #clearTimers(): void {
     clearTimeout(this.#startTimer);
     clearTimeout(this.#timeoutTimer);
     clearTimeout(this.#abandonedTimer);
-    clearInterval(this.#pingTimer);
-    this.#timeoutTimer = this.#abandonedTimer = this.#pingTimer = undefined;
+    this.#timeoutTimer = this.#abandonedTimer = undefined;
   }
 
   /** The tasks that it is computing. */
