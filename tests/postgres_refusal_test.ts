@@ -65,6 +65,39 @@ databaseTest("postgresWriter() rejects only the rows that cannot be written", as
   assertEquals((await sql`select count(*)::int from things`)[0].count, 2);
 });
 
+databaseTest("postgresWriter() rejects a number that JavaScript has rounded", async (sql) => {
+  await sql`create table numbers (n int8, list int8[], any_number numeric, doc jsonb, f float8)`;
+  const good = { n: 2 ** 53 - 1, list: [2n ** 60n], any_number: 1.5, doc: [2 ** 60], f: 2 ** 60 };
+  const wrong = { n: 2 ** 60, list: [0, -(2 ** 53)], any_number: 1e22 };
+  const bad = Object.entries(wrong).map(([name, value]) => ({ ...good, [name]: value }));
+  const rows = [good, ...bad, { ...good, n: 2n ** 60n, any_number: "1e22" }];
+  const outcomes = await save(sql, rows, { table: "numbers", columns: Object.keys(good) });
+  assertEquals([outcomes[0], outcomes.at(-1)], ["inserted", "inserted"]);
+  for (const [i, name] of Object.keys(wrong).entries()) {
+    const error = outcomes[i + 1];
+    assertInstanceOf(error, PostgresWriteError, name);
+    assertEquals(error.code, "22003");
+    assertEquals(
+      error.message,
+      `Cannot save a row as column '${name}' has a number beyond 2^53, which JavaScript does not hold exactly: give a bigint or a text`,
+    );
+  }
+  assertEquals([...await sql`select n::text, list::text, any_number::text, f::text from numbers`], [
+    {
+      n: "9007199254740991",
+      list: "{1152921504606846976}",
+      any_number: "1.5",
+      f: "1.152921504606847e+18",
+    },
+    {
+      n: "1152921504606846976",
+      list: "{1152921504606846976}",
+      any_number: "10000000000000000000000",
+      f: "1.152921504606847e+18",
+    },
+  ]);
+});
+
 databaseTest(
   "postgresWriter() tells of each row in its place, whichever column cannot be written",
   async (sql) => {

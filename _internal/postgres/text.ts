@@ -64,10 +64,15 @@ class Unwritable extends Error {
 
 const WRONG_TYPE = "42804";
 const BAD_CHARACTER = "22021";
+const OUT_OF_RANGE = "22003";
 
 const SCALARS = new Map<number, (value: unknown) => Cell | undefined>([
   [16, (value) => typeof value === "boolean" ? value : ifString(value)],
   [17, (value) => bytes(value)],
+  [20, exact],
+  [21, exact],
+  [23, exact],
+  [1700, exact],
   [114, json],
   [3802, json],
   [1082, time],
@@ -140,6 +145,18 @@ function plain(value: unknown): Cell | undefined {
     default:
       return isRawJson(value) ? value.rawJSON : undefined;
   }
+}
+
+/** For integers and numeric: what JavaScript has rounded to its neighbour is not what was meant. */
+function exact(value: unknown): Cell | undefined {
+  if (Number.isSafeInteger(value)) return value as number;
+  if (Number.isInteger(value)) {
+    throw new Unwritable(
+      OUT_OF_RANGE,
+      "has a number beyond 2^53, which JavaScript does not hold exactly: give a bigint or a text",
+    );
+  }
+  return plain(value);
 }
 
 /** Not in TypeScript's library yet, nor in every runtime. */
