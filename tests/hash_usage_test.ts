@@ -42,6 +42,13 @@ hashTest("checks the table before anything is hashed", async (context) => {
     await sql.unsafe(`alter table users drop hash, add hash ${type}`);
     await fails("cannot hold a hash of 60 characters");
   }
+  for (const type of ["real", "double precision", "numeric(10,2)"]) {
+    await sql.unsafe(`alter table users alter id type ${type}`);
+    await fails(
+      `column 'id' of table '${table}' of type ${type} rounds, which makes one id of two: use another one with --id, or make it bigint, numeric or text\n`,
+    );
+  }
+  await sql`alter table users alter id type numeric(10)`;
   await sql`alter table users drop hash, add hash text, add due date not null`;
   await fails("column 'due' of table");
   await sql`alter table users drop due, drop id, add id uuid primary key`;

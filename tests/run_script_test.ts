@@ -176,11 +176,24 @@ runTest("refuses what cannot work with one sentence, before anything is read", a
     assertMatch(stderr, sentence);
     assertEquals(stderr.trimEnd().split("\n").length, 1, stderr);
   }
+  await sql`alter table users alter id type real, add primary key (id)`;
+  const { code: refused, stderr: why } = await run([work, path, ...flags]);
+  assertEquals(refused, 1);
+  assertMatch(why, /^Cannot save rows as column 'id' .* of type real rounds, [^\n]*\n$/);
   // Here there may be one in the environment.
   await using elsewhere = new HashRun([work, path], {}, "run.ts");
   const { code, stdout, stderr } = await elsewhere.output();
   assertEquals([code, stdout], [2, ""]);
   assertMatch(stderr, /^Cannot run this without a database: [^\n]*\n$/);
+});
+
+runTest("creates a column of fractional ids that keeps each, and resumes", async (context) => {
+  const { file, flags, work, run } = context;
+  const path = await file("texts.ndjson", '{"id":0.1,"text":"a"}\n{"id":1.5,"text":"b"}\n');
+  const first = await run([work, path, ...flags, "--create-table"]);
+  assertMatch(first.stderr, /"id" numeric primary key/);
+  const { code, stdout, stderr } = await run([work, path, ...flags]);
+  assertEquals([code, account(stdout)], [0, { read: 2, skipped: 2 }], stderr);
 });
 
 runTest("does what is missing after it was killed, each row once", async (context) => {

@@ -14,7 +14,7 @@ import { ScriptError } from "../cli/run.ts";
 import { asText } from "../input/row.ts";
 import { conflictOf, type OnConflict } from "../table/conflict.ts";
 import type { TableSinksOptions } from "../table/sinks.ts";
-import { createTable, isUnfit, quote, quoteTable } from "../table/table.ts";
+import { checkIdType, createTable, isUnfit, quote, quoteTable } from "../table/table.ts";
 
 /** A column of the table that is saved to. */
 export type Column = Pick<ColumnDescription, "name" | "required">;
@@ -122,9 +122,11 @@ function resultSink(
   async function open(rows: readonly Row[]) {
     const columns = Object.keys(rows[0]);
     if (known === undefined) {
-      const definition = columns.map((name) =>
-        `${quote(name)} ${typeOf(rows.map((row) => row[name]))}${name === id ? " primary key" : ""}`
-      ).join(", ");
+      const definition = columns.map((name) => {
+        const type = typeOf(rows.map((row) => row[name]));
+        if (name !== id) return `${quote(name)} ${type}`;
+        return `${quote(name)} ${type === "double precision" ? "numeric" : type} primary key`;
+      }).join(", ");
       onNote(`Creating table '${table}': ${definition}`);
       await createTable(sql, `${quoteTable(table)} (${definition})`);
     }
@@ -210,6 +212,7 @@ export async function findTable(
     // The other columns are known with the first result.
     const conflict = conflictOf(id, onConflict === "error" ? "error" : "skip");
     await postgresWriter(sql, { table, columns: [id], conflict }).check();
+    checkIdType(columns, { table, id });
     return columns;
   } catch (error) {
     if (!isUnfit(error)) throw error;

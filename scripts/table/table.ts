@@ -1,5 +1,6 @@
 import type { Sql } from "postgres";
 import {
+  type ColumnDescription,
   describeTable,
   postgresLookup,
   PostgresWriteError,
@@ -68,6 +69,7 @@ export async function prepareTable(
     await isThere(sql, target, { onConflict, ifMissing: "" });
   }
   const { columns } = await describeTable(sql, table);
+  checkIdType(columns, target);
   const written = [id, hash, ...carried];
   const other = columns.find(({ name, required }) => required && !written.includes(name));
   if (other !== undefined) {
@@ -86,6 +88,23 @@ export async function prepareTable(
       `Cannot save rows as column '${hash}' of table '${table}' of type ${hashColumn.type} cannot hold a hash of ${EXAMPLE.length} characters: use another one with --hash-column`,
     );
   }
+}
+
+/**
+ * Refuses a column of ids that rounds: two users would become one, and the second be skipped.
+ *
+ * @throws {ScriptError} If it rounds.
+ */
+export function checkIdType(
+  columns: readonly Pick<ColumnDescription, "name" | "type">[],
+  { table, id }: Pick<Target, "table" | "id">,
+): void {
+  const type = columns.find(({ name }) => name === id)?.type ?? "";
+  // A scale of 0 is what migrations from other databases make of whole numbers.
+  if (!/^(real|double precision|numeric\(\d+,(?!0\)).+\))$/.test(type)) return;
+  throw new ScriptError(
+    `Cannot save rows as column '${id}' of table '${table}' of type ${type} rounds, which makes one id of two: use another one with --id, or make it bigint, numeric or text`,
+  );
 }
 
 /** Whether the table is there, and has all that is needed; `false` only where that needs no advice. */
