@@ -128,6 +128,13 @@ async function work(
   } finally {
     report(totals, (performance.now() - start) / 1_000, flags.json);
   }
+  if (flags["until-empty"] && totals.dead > 0 && !signal.aborted) {
+    throw new ScriptError(
+      `Cannot do all jobs: ${
+        grouped(totals.dead)
+      } can never succeed, and went to the stream '${streams.deadName}' with the reason`,
+    );
+  }
 }
 
 /** What a worker works with. */

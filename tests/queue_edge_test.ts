@@ -38,7 +38,7 @@ workerTest("worker.ts makes a dead letter of a job as large as NATS takes", asyn
   for (let i = 0; i < 2; i++) await nats.publish("burst.jobs", {}, "x".repeat(largest));
   await run("enqueue.ts", [await file("more.csv", csv([2]))]);
   const output = await run("worker.ts", ["--prefetch", "2", "--until-empty"]);
-  assertEquals([output.code, account(output)], [0, { saved: 2, dead: 2 }], output.stderr);
+  assertEquals([output.code, account(output)], [1, { saved: 2, dead: 2 }], output.stderr);
   assertEquals(await status(), { waiting: 0, inWork: 0, done: 2, dead: 2 });
   await manage(nats.url, async ({ streams }) => {
     const letter = await streams.getMessage("burst-dead", { seq: 1 });

@@ -77,7 +77,7 @@ workerTest("worker.ts --work saves what a function returns for whole rows", asyn
   );
   const flags = ["--until-empty", "--cost", "12", "--table", table.replace("users", "scores")];
   const worked = await run("worker.ts", [...flags, "--work", work]);
-  assertEquals(worked.code, 0, worked.stderr);
+  assertEquals(worked.code, 1, worked.stderr);
   assertEquals(account(worked), { saved: 3, skipped: 1, dead: 1 });
   assertMatch(worked.stderr, /is dead: .* threw Error: a bad one\n/);
   assertEquals(await status(), { waiting: 0, inWork: 0, done: 4, dead: 1 });
@@ -109,7 +109,11 @@ workerTest(
     await nats.publish("burst.jobs", { "Nats-Msg-Id": "key", "Burst-Key": "other" }, "\x01x");
     await nats.publish("burst.jobs", {}, "");
     const output = await run("worker.ts", ["--until-empty", "--columns", "n"]);
-    assertEquals([output.code, account(output)], [0, { saved: 2, dead: 6 }], output.stderr);
+    assertEquals([output.code, account(output)], [1, { saved: 2, dead: 6 }], output.stderr);
+    assertMatch(
+      output.stderr,
+      /\nCannot do all jobs: 6 can never succeed, and went to the stream 'burst-dead' with the reason\n$/,
+    );
     assertEquals(await status(), { waiting: 0, inWork: 0, done: 2, dead: 6 });
     assertEquals((await sql`select id from users order by id`).map(({ id }) => id), [1, 4]);
     const reasons = output.stderr.split("\n").filter((line) => line.includes(" is dead: "));

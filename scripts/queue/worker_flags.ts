@@ -60,7 +60,7 @@ Usage: deno run -A scripts/worker.ts --nats URL --key-file FILE
 
 On SIGTERM or Ctrl-C it saves what is computed, returns the other jobs to the
 queue, and exits with 0. A job that can never succeed moves to the stream
-NAME-dead with the reason.
+NAME-dead with the reason; with --until-empty the exit code is then 1.
 
 Examples:
   deno run -A scripts/worker.ts --nats nats://queue:4222 --key-file key \\
