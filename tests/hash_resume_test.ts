@@ -47,6 +47,14 @@ hashTest("stops reading at Ctrl-C and saves what is hashed", async ({ sql, table
   assertEquals(await countOf(sql), saved);
 });
 
+hashTest("does not blame an input at Ctrl-C that has not begun", async ({ sql, flags }) => {
+  await using run = new HashRun(["-", "--format", "csv", ...flags, "--create-table"]);
+  await until(async () => (await sql`select to_regclass('users') as found`)[0].found !== null);
+  run.kill("SIGINT");
+  const { code, stderr } = await run.output();
+  assertEquals([code, stderr], [130, ""]);
+});
+
 hashTest("ends at once at the second Ctrl-C", async ({ sql, table, flags }) => {
   await sql`create table users (id int primary key, hash text)`;
   await using run = new HashRun(["-", "--format", "csv", ...flags]);

@@ -180,8 +180,15 @@ Deno.test("readPages() reads CSV by the names of its header", async () => {
   ]);
 });
 
-Deno.test("readPages() reads a CSV file with nothing in it, or nothing but a header", async () => {
-  assertEquals(await rowsOf("", "csv"), []);
+Deno.test("readPages() refuses a CSV file without a header, and reads one with nothing else", async () => {
+  for (const text of ["", "\n", "sep=;\n"]) {
+    await assertRejects(
+      () => rowsOf(text, "csv"),
+      ScriptError,
+      "Cannot use the input as its first line should name the columns, and there is none",
+    );
+  }
+  for (const format of ["ndjson", "lines"] as const) assertEquals(await rowsOf("", format), []);
   assertEquals(await rowsOf("id,password", "csv"), []);
   assertEquals(await rowsOf("id,password\n\n", "csv"), []);
 });

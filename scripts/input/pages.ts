@@ -122,7 +122,9 @@ function readCsv({ wanted, delimiter, onNote }: PagesOptions<unknown>): Reader {
     end() {
       const records = reader.end();
       if (header === undefined) begin(records);
-      return header === undefined ? [] : rows(records);
+      // Nothing at all is what a program before a pipe leaves that has failed.
+      if (header === undefined) throw badHeader("there is none");
+      return rows(records);
     },
   };
 }
