@@ -51,6 +51,11 @@ Deno.test("AsyncBatcher refuses options of the wrong type, and maxBytes without 
     [fine, { sizeOf: 3 }, "'sizeOf' must be a function: current value is 3"],
     [fine, { onBatch: null }, "'onBatch' must be a function: current value is null"],
     [fine, { rateLimit: null }, "'rateLimit' must be an object: current value is null"],
+    [
+      fine,
+      { rateLimit: { interval: 9, call: 1 } },
+      "'rateLimit' needs 'calls' or 'items', or both",
+    ],
     [fine, { retry: null }, "'retry' must be an object: current value is null"],
     [fine, { retry: true }, "'retry' must be an object: current value is true"],
     [fine, { idempotent: "false" }, "'idempotent' must be a boolean: current value is a string"],

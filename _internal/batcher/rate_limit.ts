@@ -1,7 +1,7 @@
 import { assertMilliseconds, assertPositiveInteger } from "../shared/validate.ts";
 import { Fifo } from "./fifo.ts";
 
-/** The most that may leave within any interval of a given length. */
+/** The most that may leave within any interval of a given length: `calls`, `items`, or both. */
 export interface RateLimitOptions {
   /** The length of the interval, in milliseconds. */
   interval: number;
@@ -28,11 +28,15 @@ export class RateLimit {
   #calls = 0;
   #items = 0;
 
-  constructor({ interval, calls = Infinity, items = Infinity }: RateLimitOptions) {
+  constructor(options: RateLimitOptions) {
+    const { interval, calls = Infinity, items = Infinity } = options;
     const intent = "create a batcher";
     assertMilliseconds(intent, "rateLimit.interval", interval, 1);
     assertPositiveInteger(intent, "rateLimit.calls", calls, { infinite: true });
     assertPositiveInteger(intent, "rateLimit.items", items, { infinite: true });
+    if (options.calls === undefined && options.items === undefined) {
+      throw new TypeError(`Cannot ${intent} as 'rateLimit' needs 'calls' or 'items', or both`);
+    }
     this.#interval = interval;
     this.#maxCalls = calls;
     this.#maxItems = items;
