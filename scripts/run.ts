@@ -22,6 +22,7 @@ import type { JobResult } from "./job/report.ts";
 import { readItems } from "./run/items.ts";
 import { FLAGS, makePlan, type Plan, USAGE, type Values } from "./run/plan.ts";
 import { findTable, resultSinks, rowMaker } from "./run/results.ts";
+import { createWorker } from "./run/worker.ts";
 
 const WORK = {
   singular: "result",
@@ -61,6 +62,7 @@ async function computeAll(
   await using pool = new WorkPool<{ default(row: Record<string, unknown>): unknown }>(module, {
     workers,
     timeout: timeout && 1_000 * timeout,
+    createWorker,
   });
   // What is wrong with the module is told before anything is read.
   await pool.start();

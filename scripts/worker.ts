@@ -35,6 +35,7 @@ import { CONSUMER, Streams } from "./queue/streams.ts";
 import { checkFlags, FLAGS, USAGE, type Values } from "./queue/worker_flags.ts";
 import { moduleUrl } from "./run/plan.ts";
 import { findTable, resultSinks } from "./run/results.ts";
+import { createWorker } from "./run/worker.ts";
 import { tableSinks, type TableSinksOptions } from "./table/sinks.ts";
 import { prepareTable } from "./table/table.ts";
 
@@ -165,7 +166,11 @@ async function prepareResults(
   { database, sinks, log, stack }: Surroundings,
 ): Promise<Prepared> {
   const pool: RowPool = stack.use(
-    new WorkPool(moduleUrl(work!), { workers, timeout: timeout && 1_000 * timeout }),
+    new WorkPool(moduleUrl(work!), {
+      workers,
+      timeout: timeout && 1_000 * timeout,
+      createWorker,
+    }),
   );
   await pool.start();
   const known = await findTable(database.sql, { table, id, create, onConflict: "skip" });

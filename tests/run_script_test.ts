@@ -187,6 +187,27 @@ runTest("refuses what cannot work with one sentence, before anything is read", a
   assertMatch(stderr, /^Cannot run this without a database: [^\n]*\n$/);
 });
 
+runTest(
+  "prints what the function logs to the standard error, beside the account",
+  async (context) => {
+    const { file } = context;
+    const work = await file(
+      "log.mjs",
+      `console.log("loaded"); export default (row) => { console.log("at", row.id); return { n: 1 }; };`,
+    );
+    const path = await file("a.csv", "id\n7\n");
+    // What threads print goes past the test's own console.
+    await using run = new HashRun(
+      [work, path, "--dry-run", "--json", "--workers", "1"],
+      {},
+      "run.ts",
+    );
+    const { code, stdout, stderr } = await run.output();
+    assertEquals([code, stderr], [0, "loaded\nat 7\n"]);
+    assertEquals(account(stdout), { read: 1, saved: 1, computed: 1 });
+  },
+);
+
 runTest("creates a column of fractional ids that keeps each, and resumes", async (context) => {
   const { file, flags, work, run } = context;
   const path = await file("texts.ndjson", '{"id":0.1,"text":"a"}\n{"id":1.5,"text":"b"}\n');
