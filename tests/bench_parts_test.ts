@@ -18,7 +18,7 @@ import {
 } from "../scripts/measure/statistics.ts";
 import { passwordWork } from "../scripts/bench/password_work.ts";
 import { duration } from "../scripts/bench/format.ts";
-import { formatReport } from "../scripts/bench/table.ts";
+import { BEST, formatReport } from "../scripts/bench/table.ts";
 import { Timeline } from "../scripts/bench/timeline.ts";
 import { verifyRun } from "../scripts/bench/verify.ts";
 import { PoolClock } from "../scripts/bench/pool_clock.ts";
@@ -167,6 +167,8 @@ Deno.test("formatReport() marks the recommended mode", () => {
   ]);
   assertStringIncludes(table, "\n* pool ");
   assertStringIncludes(table, "\n  burst ");
+  assertStringIncludes(table, `  *           ${BEST}`);
+  assert(!formatted([makeResult("burst", [9])]).includes(BEST));
 });
 
 Deno.test("formatReport() names modes that cannot be told apart, in the order of their medians", () => {

@@ -40,6 +40,7 @@ export function formatReport(report: Report, { modes, repeat, batchSize, screen 
   const sentences = (texts: readonly string[]) =>
     texts.flatMap((text) => wrap(text, Math.min(screen.columns, LONGEST_LINE)));
   const words = wordsOf(report.work);
+  const starred = report.results.some(({ recommended }) => recommended);
   const columns = columnsFor(report.results, screen.columns);
   const blocks = blocksOf(report.results).flatMap((block) => [
     "",
@@ -57,7 +58,7 @@ export function formatReport(report: Report, { modes, repeat, batchSize, screen 
     ]),
     ...blocks,
     "",
-    ...legend(modes, words, batchSize, screen),
+    ...legend(modes, words, batchSize, starred, screen),
     ...speed(report).flatMap((text) => ["", ...sentences([text])]),
   ].join("\n");
 }
@@ -272,12 +273,13 @@ function legend(
   modes: readonly Mode[],
   words: Words,
   batchSize: number,
+  starred: boolean,
   screen: Screen,
 ): string[] {
   const columns = Math.min(screen.columns, LONGEST_LINE);
   return [
     ...alignTerms(modes.map(({ name, describe }) => [name, describe(words)]), columns),
     "",
-    ...alignTerms([["*", BEST], ...measures(batchSize)], columns),
+    ...alignTerms([...starred ? [["*", BEST] as const] : [], ...measures(batchSize)], columns),
   ].map((line) => styled(line, "dim", screen));
 }
