@@ -2,7 +2,7 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import FakeTimers from "@sinonjs/fake-timers";
 import { closest } from "../scripts/cli/closest.ts";
 import { alignTerms, wrap } from "../scripts/cli/columns.ts";
-import { parseFlags, text } from "../scripts/cli/flags.ts";
+import { integer, parseFlags, text } from "../scripts/cli/flags.ts";
 import { print } from "../scripts/cli/print.ts";
 import { ScriptError, UsageError } from "../scripts/cli/run.ts";
 import { Progress } from "../scripts/cli/progress.ts";
@@ -97,4 +97,14 @@ Deno.test("parseFlags() names a flag whose value is empty", () => {
       "Cannot run this as --url needs a value",
     );
   }
+});
+
+Deno.test("parseFlags() takes a negative number for the value of the flag before it", () => {
+  const flags = { latency: integer("", 1, { min: 0 }), name: text("NAME", "") };
+  assertEquals(parseFlags(["--name", "-1", "--latency", "2"], flags), { latency: 2, name: "-1" });
+  assertThrows(
+    () => parseFlags(["--latency", "-1"], flags),
+    UsageError,
+    "Cannot run this as --latency must be a whole number of at least 0, not '-1'",
+  );
 });

@@ -119,6 +119,14 @@ export function parseFlags<F extends Flags, O extends string = never>(
   // As from an empty variable of a shell. It would count as an argument of the script.
   const emptied = args.find((arg, i) => args[i + 1] === "" && flags[arg.slice(2)]?.placeholder);
   if (emptied !== undefined) throw new UsageError(`Cannot run this as ${emptied} needs a value`);
+  // A negative number would count as a flag.
+  const before = args.findIndex((arg, i) =>
+    flags[arg.slice(2)]?.placeholder && /^-\d/.test(args[i + 1] ?? "")
+  );
+  if (before !== -1) {
+    const joined = `${args[before]}=${args[before + 1]}`;
+    return parseFlags(args.toSpliced(before, 2, joined), flags, operands);
+  }
   const parsed = parseArgs(args.map((arg) => arg === "-h" ? "--help" : arg), {
     string: ["_", ...names.filter((name) => flags[name].placeholder !== undefined)],
     boolean: names.filter((name) => flags[name].placeholder === undefined),
