@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import {
+  AckPolicy,
   DiscardPolicy,
   type JetStreamManager,
   jetstreamManager,
@@ -180,6 +181,20 @@ for (const what of ["consumer", "stream"] as const) {
     assertEquals(code, 1);
   });
 }
+
+workerTest("worker.ts refuses a consumer of its name that pushes", async (context) => {
+  const { nats, file, run } = context;
+  await run("enqueue.ts", [await file("users.csv", csv([1]))]);
+  const durable_name = "workers";
+  const config = { durable_name, ack_policy: AckPolicy.Explicit, deliver_subject: "elsewhere" };
+  await manage(nats.url, ({ consumers }) => consumers.add("burst", config));
+  const { code, stdout, stderr } = await run("worker.ts", ["--until-empty"]);
+  assertEquals([code, stdout], [1, ""]);
+  assertEquals(
+    stderr,
+    "Cannot use the consumer 'workers' of the stream 'burst' as it pushes jobs, and workers ask for theirs: delete it, or make it again under another name\n",
+  );
+});
 
 workerTest("worker.ts ends where it may not acknowledge jobs, or take them", async (context) => {
   const { file, run } = context;

@@ -196,7 +196,11 @@ export class Streams {
     return await this.manager.streams.getMessage(this.name, query).catch(() => null);
   }
 
-  /** Makes the consumer that all workers share, or changes its settings. */
+  /**
+   * Makes the consumer that all workers share, or changes its settings.
+   *
+   * @throws {ScriptError} If somebody has made one of that name that cannot be shared.
+   */
   async createConsumer({ ackWait }: { ackWait: number }): Promise<void> {
     await this.manager.consumers.add(this.name, {
       durable_name: CONSUMER,
@@ -206,6 +210,12 @@ export class Streams {
       max_deliver: -1,
       // Each worker takes only so many. The server's own 1,000 would starve the fourth machine.
       max_ack_pending: 50_000,
+    }).catch(async (error) => {
+      const found = await this.manager.consumers.info(this.name, CONSUMER).catch(() => undefined);
+      if (found?.config.deliver_subject === undefined) throw error;
+      throw new ScriptError(
+        `Cannot use the consumer '${CONSUMER}' of the stream '${this.name}' as it pushes jobs, and workers ask for theirs: delete it, or make it again under another name`,
+      );
     });
   }
 
