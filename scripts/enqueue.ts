@@ -34,9 +34,9 @@ import { readItems, type RunItem } from "./run/items.ts";
 type Row = InputRow | RunItem;
 
 export async function main(signal: AbortSignal, args = Deno.args): Promise<void> {
+  setLogFormat(args);
   const { INPUT, ...flags } = parseFlags(args, FLAGS, ["INPUT"]);
   if (flags.help) return print(helpText(USAGE, FLAGS));
-  setLogFormat(flags["log-format"]);
   const plan = makePlan(INPUT, flags);
   if (flags.rejects !== undefined) await checkRejectsPath(flags.rejects, plan.path);
   const warn = (sentence: string) => console.error(sentence);

@@ -35,9 +35,9 @@ const WORK = {
 const COPY = { ...WORK, done: "copied" };
 
 export async function main(signal: AbortSignal, args = Deno.args): Promise<void> {
+  setLogFormat(args);
   const { INPUT, ...flags } = parseFlags(args, FLAGS, ["INPUT"]);
   if (flags.help) return print(helpText(USAGE, FLAGS));
-  setLogFormat(flags["log-format"]);
   const plan = makePlan(INPUT, flags);
   const { json, rejects } = flags;
   if (rejects !== undefined) await checkRejectsPath(rejects, plan.path);

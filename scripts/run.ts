@@ -35,9 +35,9 @@ const WORK = {
 const SHOWN = 5;
 
 export async function main(signal: AbortSignal, args = Deno.args): Promise<void> {
+  setLogFormat(args);
   const { WORK: work, INPUT, ...flags } = parseFlags(args, FLAGS, ["WORK", "INPUT"]);
   if (flags.help) return print(helpText(USAGE, FLAGS));
-  setLogFormat(flags["log-format"]);
   const plan = makePlan(work, INPUT, flags);
   const { json, rejects } = flags;
   if (rejects !== undefined) await checkRejectsPath(rejects, plan.path);

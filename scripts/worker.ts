@@ -40,9 +40,9 @@ import { tableSinks, type TableSinksOptions } from "./table/sinks.ts";
 import { prepareTable } from "./table/table.ts";
 
 export async function main(signal: AbortSignal, args = Deno.args): Promise<void> {
+  setLogFormat(args);
   const flags = parseFlags(args, FLAGS);
   if (flags.help) return print(helpText(USAGE, FLAGS));
-  setLogFormat(flags["log-format"]);
   checkFlags(flags);
   const keyFile = required(flags["key-file"], "key-file", "the key of the jobs");
   const options = natsOptions(flags);

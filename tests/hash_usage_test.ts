@@ -189,5 +189,11 @@ hashTest(
       JSON.parse(missing.stderr).message,
       "Cannot read 'no.csv' as there is no such file",
     );
+    const wrong = await runHere("hash.ts", [path, "--log-format", "json", "--cost", "3"]);
+    assertEquals(wrong.code, 2);
+    assertEquals(
+      JSON.parse(wrong.stderr).message,
+      "Cannot run this as --cost must be a whole number from 4 to 31, not '3'",
+    );
   },
 );

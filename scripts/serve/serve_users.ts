@@ -33,9 +33,9 @@ export async function serveUsers(
   args: string[],
   openHasher: (flags: Values) => Hasher = ({ workers, cost }) => new HashPool({ workers, cost }),
 ): Promise<void> {
+  setLogFormat(args);
   const flags = parseFlags(args, FLAGS);
   if (flags.help) return print(helpText(USAGE, FLAGS));
-  setLogFormat(flags["log-format"]);
   checkFlags(flags);
   await using database = await databaseFromFlags(flags, signal);
   try {
