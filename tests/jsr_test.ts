@@ -95,38 +95,45 @@ console.log(await pool.run(21).catch((error: Error) => error.message));
   },
 });
 
-projectTest("burst, installed from JSR, hashes a file into a table, measures, and helps", async (
-  project,
-  sql,
-  schema,
-) => {
-  const install = ["install", "--global", "--allow-all", "--name=burst", "--root=."];
-  const installed = await project.deno(...install, "jsr:@burst/batcher/burst");
-  assertEquals(installed.code, 0, installed.stderr);
-  const program = join(project.folder, "bin", "burst");
-  await project.write("users.csv", "id,password\n1,swordfish\n2,mellon\n");
-  const table = `--table=${schema}.users`;
-  const to = [table, "--create-table", "--cost=4", "--json", `--database-url=${databaseUrl()}`];
-  const hashed = await project.run(program, "hash", "users.csv", ...to);
-  assertEquals(hashed.code, 0, hashed.stderr);
-  assertEquals(JSON.parse(hashed.stdout).saved, 2);
-  assertEquals((await sql`select from users`).length, 2);
-  const help = await project.run(program, "hash", "--help");
-  assert(help.stdout.includes("Usage: burst hash INPUT [flags]"), help.stdout);
-  // With a proxy and workers, each a module of its own.
-  const quick = ["--count=4", "--cost=4", "--repeat=1", "--modes=burst,pool", "--latency=1"];
-  const measured = await project.run(
-    program,
-    "bench",
-    ...quick,
-    "--json",
-    `--database-url=${databaseUrl()}`,
-  );
-  assertEquals(measured.code, 0, measured.stderr);
-  assertEquals(JSON.parse(measured.stdout).version, 1);
-  const alone = await project.deno("run", "-A", "jsr:@burst/batcher/status", "--nats=");
-  assertEquals([alone.code, alone.stdout], [2, ""], alone.stderr);
-});
+projectTest(
+  "burst, installed from JSR, hashes a file, runs a function, measures, and helps",
+  async (
+    project,
+    sql,
+    schema,
+  ) => {
+    const install = ["install", "--global", "--allow-all", "--name=burst", "--root=."];
+    const installed = await project.deno(...install, "jsr:@burst/batcher/burst");
+    assertEquals(installed.code, 0, installed.stderr);
+    const program = join(project.folder, "bin", "burst");
+    await project.write("users.csv", "id,password\n1,swordfish\n2,mellon\n");
+    const table = `--table=${schema}.users`;
+    const to = [table, "--create-table", "--cost=4", "--json", `--database-url=${databaseUrl()}`];
+    const hashed = await project.run(program, "hash", "users.csv", ...to);
+    assertEquals(hashed.code, 0, hashed.stderr);
+    assertEquals(JSON.parse(hashed.stdout).saved, 2);
+    assertEquals((await sql`select from users`).length, 2);
+    const work = await project.write("one.mjs", "console.log(1); export default () => ({ n: 1 });");
+    const ran = await project.run(program, "run", work, "users.csv", "--dry-run", "--json");
+    assertEquals(ran.code, 0, ran.stderr);
+    assertEquals(JSON.parse(ran.stdout).saved, 2);
+    const help = await project.run(program, "hash", "--help");
+    assert(help.stdout.includes("Usage: burst hash INPUT [flags]"), help.stdout);
+    // With a proxy and workers, each a module of its own.
+    const quick = ["--count=4", "--cost=4", "--repeat=1", "--modes=burst,pool", "--latency=1"];
+    const measured = await project.run(
+      program,
+      "bench",
+      ...quick,
+      "--json",
+      `--database-url=${databaseUrl()}`,
+    );
+    assertEquals(measured.code, 0, measured.stderr);
+    assertEquals(JSON.parse(measured.stdout).version, 1);
+    const alone = await project.deno("run", "-A", "jsr:@burst/batcher/status", "--nats=");
+    assertEquals([alone.code, alone.stdout], [2, ""], alone.stderr);
+  },
+);
 
 /**
  * What it says where this is the registry of npm, and nothing is in the cache. Deno may still say what
