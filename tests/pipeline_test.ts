@@ -294,18 +294,23 @@ Deno.test("runPipeline() sends nothing after a refusal for good, waits for what 
   }));
   await settle();
   assertEquals(calls.map(({ items }) => items), [[0, 1], [2, 3], [4, 5]]);
-  // It would be sent again.
-  calls[0].reject(Object.assign(new Error("busy"), { retryAfter: 30_000 }));
+  // They would be sent again.
+  const busy = Object.assign(new Error("busy"), { retryable: true, retryAfter: 30_000 });
+  calls[0].reject(busy);
   await settle();
   assertEquals(calls[3].items, [6, 7]);
   calls[1].reject(error);
-  calls[3].resolve();
+  calls[3].resolve([busy, new Error("bad")]);
   assert(await isPending(running));
   calls[2].resolve();
-  const { account: { inserted, unfinished }, cause } = await running;
-  assertEquals([inserted, unfinished, cause, calls.length, reports], [4, 4, error, 4, 4]);
-  const unsaved = ends.filter(({ outcome }) => outcome === "unfinished");
-  assertEquals(unsaved.map(({ index }) => index).sort(), [0, 1, 2, 3]);
+  const { cause } = await running;
+  assertEquals([cause, calls.length, reports], [error, 4, 4]);
+  const outcomes = ends.sort((a, b) => a.index - b.index).map(({ outcome }) => outcome);
+  const [unfinished, inserted] = ["unfinished", "inserted"];
+  assertEquals(outcomes, [
+    ...[unfinished, unfinished, unfinished, unfinished],
+    ...[inserted, inserted, unfinished, "rejected"],
+  ]);
 });
 
 Deno.test("runPipeline() reads nothing where the sink cannot work", async () => {

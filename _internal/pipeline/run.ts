@@ -255,8 +255,14 @@ export class PipelineRun<T, Row> {
 
   /** Whether others would be taken. A `RangeError` is the batcher's, for what no batch can hold. */
   #isAboutItem(error: unknown): boolean {
-    return error instanceof RangeError || this.#refusals.has(error as Error) ||
-      (error as { bisectable?: unknown } | null | undefined)?.bisectable === true;
+    const { bisectable, retryable } = (error ?? {}) as {
+      bisectable?: unknown;
+      retryable?: unknown;
+    };
+    // What would have been tried again was given up with the others.
+    const isFinal = this.#noMoreSaves === undefined || retryable !== true;
+    return error instanceof RangeError || this.#refusals.has(error as Error) && isFinal ||
+      bisectable === true;
   }
 
   #giveTurn(): Promise<void> {
