@@ -208,14 +208,17 @@ runTest(
   },
 );
 
-runTest("creates a column of fractional ids that keeps each, and resumes", async (context) => {
-  const { file, flags, work, run } = context;
-  const path = await file("texts.ndjson", '{"id":0.1,"text":"a"}\n{"id":1.5,"text":"b"}\n');
-  const first = await run([work, path, ...flags, "--create-table"]);
-  assertMatch(first.stderr, /"id" numeric primary key/);
-  const { code, stdout, stderr } = await run([work, path, ...flags]);
-  assertEquals([code, account(stdout)], [0, { read: 2, skipped: 2 }], stderr);
-});
+for (const [ids, type] of [["0.1 1.5", "numeric"], ['1.5 "1.50"', "text"]]) {
+  runTest(`creates a column for the ids ${ids} that keeps each, and resumes`, async (context) => {
+    const { file, flags, work, run } = context;
+    const lines = ids.split(" ").map((id) => `{"id":${id},"text":"a"}\n`);
+    const path = await file("texts.ndjson", lines.join(""));
+    const first = await run([work, path, ...flags, "--create-table"]);
+    assertMatch(first.stderr, new RegExp(`"id" ${type} primary key`));
+    const { code, stdout, stderr } = await run([work, path, ...flags]);
+    assertEquals([code, account(stdout)], [0, { read: 2, skipped: 2 }], stderr);
+  });
+}
 
 runTest("does what is missing after it was killed, each row once", async (context) => {
   const { sql, file, flags } = context;
@@ -282,6 +285,7 @@ Deno.test("typeOf() finds the type of a column for its first values", () => {
     [[1, 2.5], "double precision"],
     [[NaN], "double precision"],
     [[2n ** 70n], "numeric"],
+    [[1, 2n ** 70n, 2.5], "numeric"],
     [["a", null], "text"],
     [[true], "boolean"],
     [[new Date()], "timestamptz"],

@@ -123,9 +123,9 @@ function resultSink(
     const columns = Object.keys(rows[0]);
     if (known === undefined) {
       const definition = columns.map((name) => {
-        const type = typeOf(rows.map((row) => row[name]));
-        if (name !== id) return `${quote(name)} ${type}`;
-        return `${quote(name)} ${type === "double precision" ? "numeric" : type} primary key`;
+        const values = rows.map((row) => row[name]);
+        const type = name === id ? `${idTypeOf(values)} primary key` : typeOf(values);
+        return `${quote(name)} ${type}`;
       }).join(", ");
       onNote(`Creating table '${table}': ${definition}`);
       await createTable(sql, `${quoteTable(table)} (${definition})`);
@@ -166,10 +166,19 @@ function columnsOf(row: Row): string {
 /** The type of a column that takes these values. */
 export function typeOf(values: readonly unknown[]): string {
   const types = new Set(values.filter((value) => value !== null).map(typeOfOne));
-  if (types.size === 1) return [...types][0];
-  const isNumeric = [...types].every((type) => type === "bigint" || type === "double precision");
   if (types.size === 0) return "text";
-  return isNumeric ? "double precision" : "jsonb";
+  if (types.size === 1) return [...types][0];
+  if (!types.isSubsetOf(NUMBERS)) return "jsonb";
+  return types.has("numeric") ? "numeric" : "double precision";
+}
+
+const NUMBERS = new Set(["bigint", "double precision", "numeric"]);
+
+/** The type of a column of ids, which are texts and numbers. It must not round. */
+function idTypeOf(ids: readonly unknown[]): string {
+  const type = typeOf(ids);
+  if (type === "jsonb") return "text";
+  return type === "double precision" ? "numeric" : type;
 }
 
 function typeOfOne(value: unknown): string {
