@@ -45,7 +45,7 @@ hashTest("checks the table before anything is hashed", async (context) => {
   for (const type of ["real", "double precision", "numeric(10,2)"]) {
     await sql.unsafe(`alter table users alter id type ${type}`);
     await fails(
-      `column 'id' of table '${table}' of type ${type} rounds, which makes one id of two: use another one with --id, or make it bigint, numeric or text\n`,
+      `column 'id' of table '${table}' has the type ${type}, which rounds and makes one id of two: name another column with --id, or make it bigint, numeric or text\n`,
     );
   }
   await sql`alter table users alter id type numeric(10)`;

@@ -103,7 +103,7 @@ export function checkIdType(
   // A scale of 0 is what migrations from other databases make of whole numbers.
   if (!/^(real|double precision|numeric\(\d+,(?!0\)).+\))$/.test(type)) return;
   throw new ScriptError(
-    `Cannot save rows as column '${id}' of table '${table}' of type ${type} rounds, which makes one id of two: use another one with --id, or make it bigint, numeric or text`,
+    `Cannot save rows as column '${id}' of table '${table}' has the type ${type}, which rounds and makes one id of two: name another column with --id, or make it bigint, numeric or text`,
   );
 }
 
