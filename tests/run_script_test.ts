@@ -179,7 +179,7 @@ runTest("refuses what cannot work with one sentence, before anything is read", a
   await sql`alter table users alter id type real, add primary key (id)`;
   const { code: refused, stderr: why } = await run([work, path, ...flags]);
   assertEquals(refused, 1);
-  assertMatch(why, /^Cannot save rows as column 'id' .* of type real rounds, [^\n]*\n$/);
+  assertMatch(why, /^Cannot save rows as column 'id' .* has the type real, which rounds [^\n]*\n$/);
   // Here there may be one in the environment.
   await using elsewhere = new HashRun([work, path], {}, "run.ts");
   const { code, stdout, stderr } = await elsewhere.output();
