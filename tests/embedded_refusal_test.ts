@@ -117,6 +117,26 @@ embeddedTest("systemInstallation() does without pg_config", { ignore }, async ()
   assertMatch(found, /^(found|no PostgreSQL server was found on this system)\n$/);
 });
 
+embeddedTest(
+  "startServer() says that a signal has ended the server",
+  { ignore },
+  () =>
+    withFolder(async (folder) => {
+      const [bin, dataDir] = [join(folder, "bin"), join(folder, "data")];
+      for (const path of [bin, dataDir]) await Deno.mkdir(path, { mode: 0o777 });
+      await Deno.chmod(dataDir, 0o777);
+      await Deno.writeTextFile(join(dataDir, "PG_VERSION"), "18\n");
+      await Deno.writeTextFile(join(dataDir, "burst_password"), "none\n");
+      const server = 'echo "LOG:  starting PostgreSQL 18.4"; kill -s KILL $$';
+      await Deno.writeTextFile(join(bin, "postgres"), `#!/bin/sh\n${server}\n`, { mode: 0o755 });
+      const source = () => Promise.resolve({ bin, version: 18, release: "18.4" });
+      assertStrictEquals(
+        await assertRefused(() => startServer({ dataDir, port: 5999 }, [source])),
+        `Cannot start PostgreSQL on port 5999 with the data in '${dataDir}': signal 9 has ended it`,
+      );
+    }),
+);
+
 Deno.test("explainFailure() says what a user without an entry in /etc/passwd can do", () => {
   const output = "initdb: error: could not look up effective user ID 4242: user does not exist\n";
   const { message } = explainFailure({ step: "initdb", output, dataDir: "/tmp/x", port: 5432 });

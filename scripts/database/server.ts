@@ -122,8 +122,8 @@ async function launch(
       signal?.throwIfAborted();
       if (lifeline.hasEnded) {
         const { output } = lifeline;
-        const step = reports.get("failed");
-        throw explainFailure({ step, output, dataDir, port, user: cluster.account?.name });
+        const [step, signal] = ["failed", "signal"].map((event) => reports.get(event));
+        throw explainFailure({ step, output, signal, dataDir, port, user: cluster.account?.name });
       }
       if (await isReady(dataDir, Number(reports.get("server")))) break;
       await new Promise((resolve) => setTimeout(resolve, POLL_INTERVAL));

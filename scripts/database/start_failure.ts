@@ -6,6 +6,8 @@ export interface StartFailure {
   step?: string;
   /** What initdb said, or the end of the server's log. */
   output: string;
+  /** The number of the signal that has ended the server, if one has. */
+  signal?: string;
   dataDir: string;
   port: number;
   /** The user that the server was to run as, if not this one. */
@@ -17,7 +19,7 @@ export class PortTakenError extends EmbeddedServerError {}
 
 /** Turns a failed start into one sentence. */
 export function explainFailure(failure: StartFailure): EmbeddedServerError {
-  const { step, output, dataDir, port, user } = failure;
+  const { step, output, signal, dataDir, port, user } = failure;
   const folder = `'${dataDir}' as the data folder`;
   switch (step) {
     case "mkdir":
@@ -50,7 +52,9 @@ export function explainFailure(failure: StartFailure): EmbeddedServerError {
       `Cannot use ${folder} as another PostgreSQL server, process ${rival}, is using it`,
     );
   }
-  const reason = telling(output);
+  const reason = signal === undefined || COMPLAINT.test(output)
+    ? telling(output)
+    : `signal ${signal} has ended it`;
   if (/could not bind .*(in use|EADDRINUSE|10048)/.test(output)) {
     return new PortTakenError(
       `Cannot start PostgreSQL on port ${port} as another program is using it: ${reason}`,
@@ -61,13 +65,15 @@ export function explainFailure(failure: StartFailure): EmbeddedServerError {
   );
 }
 
+const COMPLAINT = /(FATAL|PANIC|ERROR): /;
+
 /** The part of a log that says why. */
 function telling(output: string): string {
   const lines = output.trim().split("\n");
   // Some causes are a mere LOG, and the FATAL after it says less
   const index = [
     /could not bind|in file ".*" line \d/,
-    /(FATAL|PANIC|ERROR): /,
+    COMPLAINT,
     /^(initdb|postgres): /,
     /./,
   ]

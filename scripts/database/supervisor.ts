@@ -11,6 +11,7 @@
  * - `initdb` before a cluster is created,
  * - `unusable` where the template for one is damaged, and `initdb` has to do,
  * - `password <it>` and `server <pid>` when the server was started,
+ * - `signal <number>` where a signal has ended the server,
  * - `failed <what>` before the end, if it is nobody's wish. What the server logged follows.
  */
 export const SUPERVISOR = String.raw`
@@ -127,6 +128,7 @@ if [ -n "$temporary" ] && [ "$status" -gt 128 ]; then
   sleep 0.1 || sleep 1
   "$bin/postgres" --single -F -D "$data" postgres </dev/null >/dev/null 2>&1
 fi
+[ "$status" -le 128 ] || say signal $((status - 128))
 [ -n "$stopping" ] || say failed postgres
 tail -c +$((logged + 1)) "$log" | tail -n 100
 finish
