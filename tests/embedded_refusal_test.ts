@@ -146,6 +146,23 @@ Deno.test("explainFailure() says what a user without an entry in /etc/passwd can
   );
 });
 
+Deno.test("explainFailure() says what has ended a server that has logged no error", () => {
+  for (
+    const reason of [
+      "startup process (PID 42) was terminated by signal 9: Killed",
+      "received immediate shutdown request",
+    ]
+  ) {
+    const output = ["starting PostgreSQL 18.4", reason, "database system is shut down"]
+      .map((line) => `2026-01-01 00:00:00 UTC [1] LOG:  ${line}\n`).join("");
+    const { message } = explainFailure({ step: "postgres", output, dataDir: "/x", port: 5432 });
+    assertStrictEquals(
+      message,
+      `Cannot start PostgreSQL on port 5432 with the data in '/x': ${reason}`,
+    );
+  }
+});
+
 embeddedTest(
   "defaultCacheDir() is there for a user without a home",
   { ignore: !isRoot },

@@ -74,6 +74,7 @@ function telling(output: string): string {
   const index = [
     /could not bind|in file ".*" line \d/,
     COMPLAINT,
+    / was terminated by |received .* shutdown request/,
     /^(initdb|postgres): /,
     /./,
   ]
