@@ -20,6 +20,7 @@ import {
   embeddedTest,
   ignore,
   outputOfDeno,
+  withData,
   withFolder,
   withSql,
 } from "./fixtures/embedded_helpers.ts";
@@ -50,7 +51,7 @@ embeddedTest(
   "startEmbeddedServer() rejects a dataDir in use",
   { ignore },
   () =>
-    withFolder(async (dataDir) => {
+    withData(async (dataDir) => {
       await using server = await startEmbeddedServer({ dataDir, durable: false });
       const message = await assertRefused(() => startEmbeddedServer({ dataDir }));
       assertStringIncludes(message, `process ${server.pid}`);
@@ -204,8 +205,7 @@ embeddedTest(
   "startEmbeddedServer() rejects a broken dataDir and leaves it as it is",
   { ignore },
   () =>
-    withFolder(async (dataDir) => {
-      await (await startEmbeddedServer({ dataDir, durable: false })).stop();
+    withData(async (dataDir) => {
       const control = join(dataDir, "global/pg_control");
       await Deno.rename(control, `${control}.away`);
       const message = await assertRefused(() => startEmbeddedServer({ dataDir }));

@@ -16,6 +16,7 @@ import {
   isAlive,
   Script,
   vanishes,
+  withData,
   withFolder,
   withSql,
 } from "./fixtures/embedded_helpers.ts";
@@ -42,8 +43,7 @@ embeddedTest("startEmbeddedServer() is durable by default", { ignore }, async ()
         WHERE name IN ('fsync', 'full_page_writes', 'synchronous_commit')`).map((row) =>
         row.setting
       ));
-  await withFolder(async (folder) => {
-    const dataDir = join(folder, "data");
+  await withData(async (dataDir) => {
     await using fast = await startEmbeddedServer({ dataDir, durable: false });
     assertEquals(await settings(fast.url), ["off", "off", "off"]);
     await fast.stop();
@@ -55,7 +55,7 @@ embeddedTest("startEmbeddedServer() is durable by default", { ignore }, async ()
 embeddedTest("startEmbeddedServer() tells what takes time", { ignore }, async () => {
   const messages: string[] = [];
   await withFolder(async (folder) => {
-    const options = { dataDir: join(folder, "data"), durable: false };
+    const options = { dataDir: join(folder, "new", "data"), durable: false };
     const onProgress = (message: string) => void messages.push(message);
     await (await startEmbeddedServer({ ...options, onProgress })).stop();
     assertStrictEquals(messages.pop(), "Creating a database cluster");
@@ -136,8 +136,7 @@ embeddedTest(
   "startEmbeddedServer() keeps the data and the password in dataDir",
   { ignore },
   () =>
-    withFolder(async (folder) => {
-      const dataDir = join(folder, "new", "data");
+    withData(async (dataDir) => {
       const first = await startEmbeddedServer({ dataDir, durable: false });
       await withSql(first.url, (sql) => sql`CREATE TABLE kept AS SELECT 42 AS answer`);
       await first.stop();
@@ -152,7 +151,7 @@ embeddedTest(
   "startEmbeddedServer() restarts a killed server",
   { ignore },
   () =>
-    withFolder(async (dataDir) => {
+    withData(async (dataDir) => {
       const first = await startEmbeddedServer({ dataDir });
       await withSql(first.url, (sql) => sql`CREATE TABLE kept AS SELECT 42 AS answer`);
       Deno.kill(first.pid, "SIGKILL");

@@ -1,12 +1,11 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { allowed } from "./_permissions.ts";
-import { HashRun, type Output } from "./fixtures/hash_run.ts";
+import type { Output } from "./fixtures/hash_run.ts";
 import { runHere } from "./fixtures/script_here.ts";
 
-async function engines(...args: string[]): Promise<Output> {
+function engines(...args: string[]): Promise<Output> {
   // Those of others would have to be downloaded.
-  await using run = new HashRun(["--engines", "bcryptjs,lanes", ...args], {}, "engines.ts");
-  return await run.output();
+  return runHere("engines.ts", ["--engines", "bcryptjs,lanes", ...args]);
 }
 
 Deno.test({

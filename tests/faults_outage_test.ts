@@ -44,12 +44,12 @@ waitingTest({
   async fn() {
     const down = { from: 0, to: 0 };
     // More than come while the server is killed, however long that takes on a busy machine
-    const rows = 5_000;
+    const rows = 3_000;
     const result = await saveThrough({
       rows,
       hasKey: true,
       pace: 10,
-      disturb: takeDown(3_000, down),
+      disturb: takeDown(2_000, down),
     });
     assertEquals(result.saved, rows);
     const { samples, taken: [first, last], lastDesiredSize } = whileDown(result, down);
