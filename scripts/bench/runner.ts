@@ -117,13 +117,14 @@ export async function measure(
     for (const wire of opened.wires) {
       const writer = postgresWriter(wire.sql, { table, columns: ["id", "result"] });
       await sql`truncate ${sql(table)}`;
-      await warmUpLine(wire.sql, table, writer);
+      await warmUpLine(wire.sql, { table, writer, signal });
       await sql`truncate ${sql(table)}`;
       signal.throwIfAborted();
       const report = await probe(
         wire,
         database,
         (id) => insertRow(wire.sql, table, { id, result: "" }),
+        signal,
       );
       lines.push({ wire, writer, report });
     }
@@ -163,12 +164,17 @@ export async function measure(
  * Every connection is open, and knows both statements: to prepare one takes a round trip more. All
  * are busy at once, so that the driver spreads the statements over them.
  */
-async function warmUpLine(sql: Sql, table: string, writer: PostgresWriter): Promise<void> {
-  const signal = new AbortController().signal;
+async function warmUpLine(
+  sql: Sql,
+  { table, writer, signal }: { table: string; writer: PostgresWriter; signal: AbortSignal },
+): Promise<void> {
   await writer.check();
+  signal.throwIfAborted();
   const connections = [...Array(CONNECTIONS).keys()];
   await Promise.all(connections.map(() => sql`select pg_sleep(0.02)`));
+  signal.throwIfAborted();
   await Promise.all(connections.map((id) => insertRow(sql, table, { id, result: "" })));
+  signal.throwIfAborted();
   await Promise.all(connections.map((i) => {
     return writer.send([{ id: CONNECTIONS + i, result: "" }], { id: "", attempt: 1, signal });
   }));

@@ -64,10 +64,12 @@ export async function probe(
   { latencyMs, sql }: Wire,
   database: Database,
   save: (id: number) => Promise<void>,
+  signal: AbortSignal,
 ): Promise<WireReport> {
-  const direct = await medianTime(() => ask(database.sql));
-  const over = latencyMs === 0 ? direct : await medianTime(() => ask(sql));
-  return { latencyMs, addedMs: Math.max(0, over - direct), saveMs: await medianTime(save) };
+  const direct = await medianTime(() => ask(database.sql), signal);
+  const over = latencyMs === 0 ? direct : await medianTime(() => ask(sql), signal);
+  const saveMs = await medianTime(save, signal);
+  return { latencyMs, addedMs: Math.max(0, over - direct), saveMs };
 }
 
 /** Asks the simplest question; unlike a prepared statement, one round trip on a new connection, too. */
@@ -75,9 +77,13 @@ function ask(sql: Sql): PromiseLike<unknown> {
   return sql.unsafe("select 1");
 }
 
-async function medianTime(once: (i: number) => PromiseLike<unknown>): Promise<number> {
+async function medianTime(
+  once: (i: number) => PromiseLike<unknown>,
+  signal: AbortSignal,
+): Promise<number> {
   const times: number[] = [];
   for (let i = 0; i < PROBES; i++) {
+    signal.throwIfAborted();
     const start = performance.now();
     await once(i);
     times.push(performance.now() - start);
