@@ -97,7 +97,7 @@ test("ends with one sentence where the database goes away in the middle", async 
   await using sql = await connect({ max: 1 });
   for (const mode of ["serial", "batched", "async", "burst", "pool"]) {
     const before = await tables();
-    const ended = onDatabase("--cost", "4", "--count", "100000", "--modes", mode);
+    const ended = onDatabase("--cost", "4", "--count", "20000", "--modes", mode);
     let table: string | undefined;
     await until(async () => {
       table = (await tables()).find((name) => !before.includes(name));
