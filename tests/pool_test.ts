@@ -132,12 +132,12 @@ for (const deed of ["loop", "block", "hang"] as const) {
 Deno.test("WorkPool times each item from its own beginning", { ignore }, async () => {
   await using pool = new WorkPool<Work, "busy">(WORK, {
     workers: 1,
-    timeout: 500,
+    timeout: 1000,
     export: "busy",
   });
   await pool.run(1);
   // Together they take longer than one may.
-  const results = await Promise.all(Array.from({ length: 30 }, () => pool.run(20)));
+  const results = await Promise.all(Array.from({ length: 30 }, () => pool.run(40)));
   assertEquals(results.length, 30);
 });
 
