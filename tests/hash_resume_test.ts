@@ -12,11 +12,11 @@ import { hash } from "./fixtures/script_here.ts";
 hashTest("does what is missing after it was killed, each row once", async (context) => {
   const { sql, file, flags } = context;
   await sql`create table users (id int primary key, hash text)`;
-  const ids = range(1_500);
+  const ids = range(800);
   const path = await file("users.csv", csv(ids));
   for (let i = 0; i < 4; i++) {
     await using run = new HashRun([path, ...flags]);
-    const enough = Math.min(ids.length, await countOf(sql) + Math.ceil(Math.random() * 300));
+    const enough = Math.min(ids.length, await countOf(sql) + Math.ceil(Math.random() * 150));
     await until(async () => await countOf(sql) >= enough || !await run.running);
     run.kill("SIGKILL");
     await run.output();
@@ -25,7 +25,7 @@ hashTest("does what is missing after it was killed, each row once", async (conte
   const { code, stdout } = await hash([path, ...flags]);
   assertEquals(code, 0);
   const { read, saved = 0, skipped, hashed = 0 } = account(stdout);
-  assertEquals([read, saved + skipped, hashed], [1_500, 1_500, saved]);
+  assertEquals([read, saved + skipped, hashed], [800, 800, saved]);
   assert(skipped >= before);
   await assertSaved(sql, ids, 50);
 });
@@ -77,17 +77,17 @@ hashTest("ends at once at the second Ctrl-C", async ({ sql, table, flags }) => {
 hashTest("goes on when connections break, and knows which rows are its own", async (context) => {
   const { sql, file, flags } = context;
   await sql`create table users (id int primary key, hash text)`;
-  const ids = range(1_500);
+  const ids = range(800);
   const path = await file("users.csv", csv(ids));
   await using run = new HashRun([path, ...flags]);
-  for (let enough = 50; enough < ids.length && await run.running; enough += 150) {
+  for (let enough = 50; enough < ids.length && await run.running; enough += 75) {
     await until(async () => await countOf(sql) >= enough || !await run.running);
     await sql`select pg_terminate_backend(pid) from pg_stat_activity
       where application_name = current_schema()`;
   }
   const { code, stdout } = await run.output();
   assertEquals(code, 0);
-  assertEquals(account(stdout), { read: 1_500, saved: 1_500, hashed: 1_500 });
+  assertEquals(account(stdout), { read: 800, saved: 800, hashed: 800 });
   await assertSaved(sql, ids);
 });
 
