@@ -21,11 +21,9 @@ export interface Snippet {
   readonly code: string;
 }
 
-/** But for the page whose snippets build on each other: see `your_own_work_test.ts`. */
 export function snippets(): Snippet[] {
-  const shown = [...pages].filter(([page]) => page !== "docs/your-own-work.md");
-  return shown.flatMap(([page, text]) =>
-    [...text.matchAll(/^```(?:ts|js)[^\n]*\n([\s\S]*?)^```/gm)].map(([, code]) => ({
+  return [...pages].flatMap(([page, text]) =>
+    [...text.matchAll(/^```(?:ts|js)\b[^\n]*\n([\s\S]*?)^```/gm)].map(([, code]) => ({
       page,
       file: /^\/\/ ([\w.]+\.[jt]s)\n/.exec(code)?.[1],
       code,

@@ -45,7 +45,7 @@ projectTest("README.md and docs/ show snippets that run from JSR and print what 
     return await project.write(`${beside}/${file ?? `snippet_${i}.ts`}`, code);
   }));
   await project.write("runner.js", RUNNER);
-  const checked = await project.deno("check", "--quiet", ...files);
+  const checked = await project.deno("check", "--quiet", "--allow-import", ...files);
   assertEquals(checked.code, 0, checked.stderr);
 
   const programs = [...shown.keys()].filter((i) => shown[i].file === undefined);
