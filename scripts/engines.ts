@@ -10,7 +10,8 @@
  * and everybody would download them from then on.
  */
 import { alignColumns, alignTerms } from "./cli/columns.ts";
-import { helpText, integer, list, oneOf, parseFlags, parseInteger, toggle } from "./cli/flags.ts";
+import { helpText, integer, list, oneOf, parseInteger, toggle } from "./cli/flags.ts";
+import { parseFlags } from "./cli/parse_flags.ts";
 import { Progress } from "./cli/progress.ts";
 import { print } from "./cli/print.ts";
 import { missingPermission, runScript, ScriptError } from "./cli/run.ts";
@@ -64,7 +65,10 @@ interface Measurement {
   readonly samples: number[];
 }
 
-export async function main(signal: AbortSignal, args = Deno.args): Promise<void> {
+export async function main(
+  signal: AbortSignal,
+  args: readonly string[] = Deno.args,
+): Promise<void> {
   const flags = parseFlags(args, FLAGS);
   if (flags.help) return print(helpText(USAGE, FLAGS));
   using progress = new Progress();

@@ -3,92 +3,12 @@
  * table in bursts.
  *
  * ```sh
- * deno run -A scripts/hash.ts users.csv --database-url postgres://localhost/shop --create-table
+ * deno run -A jsr:@burst/batcher/hash users.csv --database-url postgres://localhost/shop
  * ```
+ *
+ * @module
  */
-import { HashPool } from "../hash_pool.ts";
-import { helpText, parseFlags } from "./cli/flags.ts";
-import { setLogFormat } from "./cli/log.ts";
-import { print } from "./cli/print.ts";
-import { runScript } from "./cli/run.ts";
-import { unlessAborted } from "./cli/unless_aborted.ts";
-import type { Database } from "./database/connect.ts";
-import { databaseFromFlags } from "./database/from_flags.ts";
-import { FLAGS, makePlan, type Plan, USAGE, type Values } from "./hash/plan.ts";
-import { type Input, openInput } from "./input/input.ts";
-import { checkRejectsPath } from "./input/rejects.ts";
-import { eachRow } from "./input/row.ts";
-import { readUsers } from "./input/users.ts";
-import { reportJob, runJob } from "./job/job.ts";
-import type { JobResult } from "./job/report.ts";
-import { tableSinks } from "./table/sinks.ts";
-import { makeRow, prepareTable, rejectionReason } from "./table/table.ts";
+import { runProgram } from "./cli/program.ts";
+import { HASH } from "./hash/plan.ts";
 
-const WORK = {
-  singular: "hash",
-  plural: "hashes",
-  done: "hashed",
-  skipped: "their ids were there already",
-};
-
-/** With `--hashed`. */
-const COPY = { ...WORK, done: "copied" };
-
-export async function main(signal: AbortSignal, args = Deno.args): Promise<void> {
-  setLogFormat(args);
-  const { INPUT, ...flags } = parseFlags(args, FLAGS, ["INPUT"]);
-  if (flags.help) return print(helpText(USAGE, FLAGS));
-  const plan = makePlan(INPUT, flags);
-  const { json, rejects } = flags;
-  if (rejects !== undefined) await checkRejectsPath(rejects, plan.path);
-  // A pipe opens when somebody writes to it.
-  await using input = await unlessAborted(openInput(plan.path), signal);
-  await using database = flags["dry-run"] ? undefined : await databaseFromFlags(flags, signal);
-  const running = hashAll(input, plan, { flags, database, signal });
-  await reportJob(running, { work: flags.hashed ? COPY : WORK, json, database, signal });
-}
-
-async function hashAll(
-  input: Input,
-  { target, ...reading }: Plan,
-  { flags, database, signal }: {
-    flags: Values;
-    database: Database | undefined;
-    signal: AbortSignal;
-  },
-): Promise<JobResult> {
-  const { rejects, "on-conflict": onConflict, workers, cost, engine } = flags;
-  if (database !== undefined) {
-    const create = flags["create-table"];
-    const numbered = reading.format === "lines";
-    await unlessAborted(
-      prepareTable(database.sql, target, { create, numbered, onConflict }),
-      signal,
-    );
-  }
-  await using pool = flags.hashed ? undefined : new HashPool({ workers, cost, engine });
-  return await runJob({
-    input,
-    work: flags.hashed ? COPY : WORK,
-    read: (signal, hooks) => eachRow(readUsers(input.chunks(signal), { ...reading, ...hooks })),
-    async compute(user, { signal }) {
-      try {
-        const hash = await pool?.hash(user.password, { signal }) ?? user.password;
-        return makeRow(target, { ...user, hash });
-      } finally {
-        user.password = "";
-      }
-    },
-    table: database && (({ onSave }) => {
-      const retryFor = 1_000 * flags["retry-for"];
-      return tableSinks(database.sql, target, { onConflict, retryFor, onSave });
-    }),
-    onConflict,
-    reason: (error, row) => rejectionReason(error, row?.[target.hash]),
-    rejects,
-    workers,
-    signal,
-  });
-}
-
-if (import.meta.main) await runScript(main);
+if (import.meta.main) await runProgram(HASH, Deno.args);

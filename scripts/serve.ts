@@ -3,14 +3,12 @@
  * the row is committed.
  *
  * ```sh
- * deno run -A scripts/serve.ts --database-url postgres://localhost/shop --create-table
+ * deno run -A jsr:@burst/batcher/serve --database-url postgres://localhost/shop --create-table
  * ```
+ *
+ * @module
  */
-import { runScript } from "./cli/run.ts";
-import { serveUsers } from "./serve/serve_users.ts";
+import { runProgram } from "./cli/program.ts";
+import { SERVE } from "./serve/flags.ts";
 
-export async function main(signal: AbortSignal, args = Deno.args): Promise<void> {
-  await serveUsers(signal, args);
-}
-
-if (import.meta.main) await runScript(main, { service: true });
+if (import.meta.main) await runProgram(SERVE, Deno.args);

@@ -3,6 +3,7 @@ import { stripVTControlCharacters } from "node:util";
 import { advise } from "../scripts/bench/advice.ts";
 import { compare, formatComparison } from "../scripts/bench/compare.ts";
 import { MODES, type Saved } from "../scripts/bench/modes.ts";
+import { ALGORITHM_FLAGS, WORKLOADS } from "../scripts/bench/algorithm_flags.ts";
 import { FLAGS } from "../scripts/bench/flags.ts";
 import { commandOf } from "../scripts/bench/origin.ts";
 import { makePlan } from "../scripts/bench/plan.ts";
@@ -25,10 +26,11 @@ import { PoolClock } from "../scripts/bench/pool_clock.ts";
 import { savableText } from "../scripts/bench/savable.ts";
 import type { OpenWork } from "../scripts/bench/work.ts";
 import { ScriptError } from "../scripts/cli/run.ts";
-import { parseFlags } from "../scripts/cli/flags.ts";
+import { parseFlags } from "../scripts/cli/parse_flags.ts";
 import type { Screen } from "../scripts/cli/screen.ts";
 import { allowed } from "./_permissions.ts";
 import { rejection } from "./_helpers.ts";
+import { type Parameter, type ParameterName, parametersOf } from "../workload.ts";
 
 Deno.test("median() is the middle value, or the mean of the two in the middle", () => {
   assertEquals(median([3, 1, 2]), 2);
@@ -473,4 +475,26 @@ Deno.test("PoolClock.take() gives the times of equal results one after the other
   const clock = new PoolClock();
   for (const start of [1, 2]) clock.onComputed({ result: 7, worker: 0, start, end: start + 1 });
   assertEquals([clock.take(7), clock.take(7), clock.take(7)], [[1, 2], [2, 3], undefined]);
+});
+
+Deno.test("ALGORITHM_FLAGS tell the parameters of every algorithm", () => {
+  const names = Object.entries(WORKLOADS);
+  const told = (name: ParameterName, tell: (workload: string, parameter: Parameter) => string) =>
+    names.flatMap(([workload, algorithm]) => {
+      const parameter = parametersOf(algorithm)[name];
+      return parameter === undefined ? [] : [tell(workload, parameter)];
+    });
+  const ranges = told("cost", (workload, { min, max }) => `${min} to ${max} with ${workload}`);
+  assertEquals(
+    ALGORITHM_FLAGS.cost.help,
+    `CPU costs: ${ranges.join(", ")}; with bcrypt and scrypt each step doubles the time`,
+  );
+  for (const name of ["memory", "parallelism"] as const) {
+    const sentences = told(
+      name,
+      (workload, { description, default: initial }) =>
+        `with ${workload}, ${description} (default:\u00a0${initial})`,
+    );
+    assertEquals(ALGORITHM_FLAGS[name].help, sentences.join("; "));
+  }
 });

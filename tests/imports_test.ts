@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { needing } from "./_needs.ts";
@@ -31,6 +31,8 @@ const SCRIPTS_MAY_IMPORT = [
 /** What a module imports, and what it starts as a worker or as a program of its own. */
 interface Imports {
   readonly files: readonly string[];
+  /** What is loaded with it: all imports but those of types. */
+  readonly loaded: readonly string[];
   readonly started: readonly string[];
   readonly packages: readonly string[];
 }
@@ -52,13 +54,17 @@ async function modules(): Promise<Map<string, Imports>> {
 async function importsOf(path: string): Promise<Imports> {
   const text = await Deno.readTextFile(join(ROOT, path));
   const code = text.replaceAll(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, "");
-  const named = (pattern: RegExp) => [...code.matchAll(pattern)].map(([, name]) => name);
-  const imported = named(/\b(?:from|import)\s*\(?\s*"([^"]+)"/g);
+  const named = (pattern: RegExp, text = code) =>
+    [...text.matchAll(pattern)].map(([, name]) => name);
+  const specifiers = /\b(?:from|import)\s*\(?\s*"([^"]+)"/g;
+  const imported = named(specifiers);
+  const loaded = named(specifiers, code.replaceAll(/^(?:import|export) type [^;]*;/gm, ""));
   const started = named(/(?:new URL|import\.meta\.resolve)\(\s*"(\.[^"]+\.ts)"/g);
   const isFile = (specifier: string) => specifier.startsWith(".");
   const resolved = (specifier: string) => join(dirname(path), specifier);
   return {
     files: imported.filter(isFile).map(resolved),
+    loaded: loaded.map((specifier) => isFile(specifier) ? resolved(specifier) : specifier),
     started: started.map(resolved),
     packages: imported.filter((specifier) => !isFile(specifier)),
   };
@@ -112,5 +118,22 @@ Deno.test({
       placeOf(path) !== "scripts" && packages.some((name) => /^(jsr:)?@std\//.test(name))
     );
     assertEquals(found.map(([path]) => path), []);
+  },
+});
+
+Deno.test({
+  // Deno downloads packages before the one who imports them can say a word.
+  ...needing("Programs load no package before they load their main.ts"),
+  async fn() {
+    const imports = await modules();
+    const programs = [...imports.keys()].filter((path) => /^scripts\W\w+\.ts$/.test(path));
+    assert(programs.length > 8);
+    for (const program of programs.filter((path) => !path.endsWith("engines.ts"))) {
+      const loaded = new Set([program]);
+      for (const path of loaded) imports.get(path)?.loaded.forEach((one) => loaded.add(one));
+      const packages = [...loaded].filter((one) => !imports.has(one));
+      assertEquals(packages.filter((name) => !name.startsWith("node:")), [], program);
+      assert(loaded.has(join("scripts", "cli", "flags.ts")), program);
+    }
   },
 });

@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { parseFlags } from "../scripts/cli/flags.ts";
+import { parseFlags } from "../scripts/cli/parse_flags.ts";
 import { UsageError } from "../scripts/cli/run.ts";
 import { INPUT_FLAGS, planInput } from "../scripts/input/flags.ts";
 

@@ -1,6 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import type postgres from "postgres";
 import { DATABASE, databaseUrl, withSchema } from "./_database.ts";
 import { needing } from "./_needs.ts";
@@ -134,52 +133,6 @@ projectTest(
     assertEquals([alone.code, alone.stdout], [2, ""], alone.stderr);
   },
 );
-
-/**
- * What it says where this is the registry of npm, and nothing is in the cache. Deno may still say what
- * it downloads, until it ends.
- */
-async function lastWords(registry: string): Promise<[code: number, said: string]> {
-  const folder = await Deno.makeTempDir();
-  try {
-    const { code, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", fileURLToPath(import.meta.resolve("../scripts/burst.ts")), "status"],
-      env: { NO_COLOR: "1", DENO_DIR: folder, NPM_CONFIG_REGISTRY: registry },
-    }).output();
-    const lines = new TextDecoder().decode(stderr).trimEnd().split("\n");
-    return [code, lines.filter((line) => !line.startsWith("Download ")).join("\n")];
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
-
-const ADVICE =
-  "check the network and NPM_CONFIG_REGISTRY, behind a company's certificate set DENO_TLS_CA_STORE=system, and run it again";
-
-waitingTest({
-  ...needing("burst says what to do where the registry is silent"),
-  async fn() {
-    using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-    assertEquals(await lastWords(`http://127.0.0.1:${listener.addr.port}/`), [
-      1,
-      `Cannot start 'status' as its packages did not come within 15 s: ${ADVICE}`,
-    ]);
-  },
-});
-
-waitingTest({
-  ...needing("burst says what to do where the registry refuses"),
-  async fn() {
-    await using server = Deno.serve(
-      { hostname: "127.0.0.1", port: 0, onListen() {} },
-      () => new Response("no", { status: 403 }),
-    );
-    assertEquals(await lastWords(`http://127.0.0.1:${server.addr.port}/`), [
-      1,
-      `Cannot start 'status' as its packages cannot be downloaded: ${ADVICE}`,
-    ]);
-  },
-});
 
 Deno.test({
   ...needing("the package on JSR has every file that its modules need, and no test"),

@@ -9,9 +9,10 @@ import {
   text,
   toggle,
 } from "../cli/flags.ts";
+import type { Program } from "../cli/program.ts";
 import { UsageError } from "../cli/run.ts";
 import { engine, HELP } from "../cli/shared_flags.ts";
-import { FORMATS } from "../input/pages.ts";
+import { FORMATS } from "../input/format.ts";
 import { ALGORITHM_FLAGS } from "./algorithm_flags.ts";
 import { MODES } from "./modes.ts";
 import { PRESET_NAMES, PRESETS } from "./presets.ts";
@@ -68,7 +69,7 @@ export const FLAGS = {
 /** Their values. */
 export type Values = FlagValues<typeof FLAGS>;
 
-export const USAGE = `Measures how much faster hashing, or a function of yours, is when saves to
+const USAGE = `Measures how much faster hashing, or a function of yours, is when saves to
 PostgreSQL run concurrently.
 
 Usage: deno run -A scripts/bench.ts [flags]
@@ -81,6 +82,13 @@ Least permissions, instead of -A:
   --allow-env --allow-net --allow-read --allow-sys --allow-write
   and --allow-run to start a server of its own
   and --allow-run for --report and --svg`;
+
+export const BENCH: Program = {
+  name: "bench",
+  description: "measures what concurrency gains on your database",
+  usage: USAGE,
+  flags: FLAGS,
+};
 
 function findMode(name: string): typeof MODES[number] {
   const found = oneOf(name, MODE_NAMES);

@@ -1,6 +1,7 @@
 import { ScriptError } from "../cli/run.ts";
-import { delimiterOf, openInput } from "../input/input.ts";
-import { type Format, readPages } from "../input/pages.ts";
+import { delimiterOf, type Format } from "../input/format.ts";
+import { openInput } from "../input/input.ts";
+import { readPages } from "../input/pages.ts";
 
 /** What a function is called with, item by item. */
 export interface Items {

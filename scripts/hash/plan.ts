@@ -1,4 +1,5 @@
-import { choice, integer, type parseFlags, text, toggle } from "../cli/flags.ts";
+import { choice, type FlagValues, integer, text, toggle } from "../cli/flags.ts";
+import type { Program } from "../cli/program.ts";
 import {
   checkColumns,
   cost,
@@ -39,8 +40,7 @@ export const FLAGS = {
   help: HELP,
 };
 
-export const USAGE =
-  `Hashes the passwords of a file on all cores and saves the hashes to PostgreSQL.
+const USAGE = `Hashes the passwords of a file on all cores and saves the hashes to PostgreSQL.
 
 Usage: deno run -A scripts/hash.ts INPUT [flags]
 
@@ -64,13 +64,20 @@ Least permissions, instead of -A:
 
 Narrower still: --frozen --allow-read=.,INPUT --allow-net=DATABASE:5432`;
 
+export const HASH: Program = {
+  name: "hash",
+  description: "hashes a file of users into a table",
+  usage: USAGE,
+  flags: FLAGS,
+};
+
 /** What is to be done, as far as the command line tells. */
 export interface Plan extends InputPlan {
   readonly target: Target;
 }
 
 /** The values of the flags. */
-export type Values = ReturnType<typeof parseFlags<typeof FLAGS>>;
+export type Values = FlagValues<typeof FLAGS>;
 
 /**
  * Makes a plan, and refuses what cannot work whatever the files and the database are like.

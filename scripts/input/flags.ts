@@ -1,8 +1,7 @@
 import { choice, type FlagValues, list, text, toggle } from "../cli/flags.ts";
 import { UsageError } from "../cli/run.ts";
 import { checkColumns, REJECTS } from "../cli/shared_flags.ts";
-import { delimiterOf, formatOf } from "./input.ts";
-import { type Format, FORMATS } from "./pages.ts";
+import { delimiterOf, type Format, formatOf, FORMATS } from "./format.ts";
 import type { InputColumns } from "./row.ts";
 
 /** A column under the name that it has where it is saved, and in the input. */

@@ -1,9 +1,8 @@
 import { Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
 import { whyUnreadable } from "../cli/files.ts";
-import { ScriptError, UsageError } from "../cli/run.ts";
+import { ScriptError } from "../cli/run.ts";
 import { charsetOf, isGzip, peek, whyNoText } from "./first_bytes.ts";
-import { type Format, FORMATS } from "./pages.ts";
 
 /** A file, or the standard input, that is read as a stream. */
 export interface Input {
@@ -19,36 +18,6 @@ export interface Input {
    * @throws {ScriptError} If it cannot be read to its end, is no text, or changes meanwhile.
    */
   chunks(signal: AbortSignal): AsyncGenerator<Uint8Array>;
-}
-
-const EXTENSIONS = new Map<string, Format>([
-  ["csv", "csv"],
-  ["ndjson", "ndjson"],
-  ["jsonl", "ndjson"],
-  ["json", "json"],
-  ["tsv", "csv"],
-  ["txt", "lines"],
-]);
-
-/**
- * Tells from the name of a file how its rows are written.
- *
- * @throws {UsageError} If the name does not tell.
- */
-export function formatOf(path: string): Format {
-  const extension = /\.([^./\\]+)(?:\.gz)?$/i.exec(path)?.[1].toLowerCase() ?? "";
-  const format = EXTENSIONS.get(extension);
-  if (format !== undefined) return format;
-  throw new UsageError(
-    `Cannot run this as ${
-      path === "-" ? "the standard input" : `the name '${path}'`
-    } does not tell the format: use --format with one of ${FORMATS.join(", ")}`,
-  );
-}
-
-/** The delimiter that the name of a file tells. */
-export function delimiterOf(path: string): string | undefined {
-  return /\.tsv(?:\.gz)?$/i.test(path) ? "\t" : undefined;
 }
 
 /**

@@ -6,15 +6,11 @@ import {
   type Header,
   readHeader,
 } from "./csv_header.ts";
+import type { Format } from "./format.ts";
 import { JsonReader, parseNdjsonLine } from "./json.ts";
 import { type Line, readLines, withoutReturn } from "./lines.ts";
 import type { BrokenRow } from "./row.ts";
 import type { SourceRow, Wanted } from "./source.ts";
-
-export const FORMATS = ["csv", "ndjson", "json", "lines"] as const;
-
-/** How the rows of a file are written. */
-export type Format = typeof FORMATS[number];
 
 /** Options of {@linkcode readPages}. */
 export interface PagesOptions<R> {

@@ -4,7 +4,7 @@
  */
 import { hashPassword, verifyPassword } from "../../workload.ts";
 import { runScript } from "../cli/run.ts";
-import { serveUsers } from "../serve/serve_users.ts";
+import { serveUsers } from "../serve/main.ts";
 
 if (import.meta.main) {
   await runScript((signal) =>

@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { choice, integer, type parseFlags, text, toggle } from "../cli/flags.ts";
+import { choice, type FlagValues, integer, text, toggle } from "../cli/flags.ts";
+import type { Program } from "../cli/program.ts";
 import { UsageError } from "../cli/run.ts";
 import {
   CREATE_TABLE,
@@ -11,8 +12,7 @@ import {
   requireDatabase,
 } from "../cli/shared_flags.ts";
 import { INPUT_FLAGS } from "../input/flags.ts";
-import { delimiterOf, formatOf } from "../input/input.ts";
-import type { Format } from "../input/pages.ts";
+import { delimiterOf, type Format, formatOf } from "../input/format.ts";
 import type { OnConflict } from "../table/conflict.ts";
 
 const ON_CONFLICT: readonly OnConflict[] = ["skip", "update", "error"];
@@ -43,8 +43,7 @@ export const FLAGS = {
   help: HELP,
 };
 
-export const USAGE =
-  `Runs your function over the rows of a file, on all cores, and saves its results
+const USAGE = `Runs your function over the rows of a file, on all cores, and saves its results
 to PostgreSQL.
 
 Usage: deno run -A scripts/run.ts WORK INPUT --table TABLE [flags]
@@ -75,8 +74,15 @@ Least permissions, instead of -A:
 
 Narrower still: --frozen --allow-read=.,WORK,INPUT --allow-net=DATABASE:5432`;
 
+export const RUN: Program = {
+  name: "run",
+  description: "runs your function over a file, on every core, into a table",
+  usage: USAGE,
+  flags: FLAGS,
+};
+
 /** The values of the flags. */
-export type Values = ReturnType<typeof parseFlags<typeof FLAGS>>;
+export type Values = FlagValues<typeof FLAGS>;
 
 /** What is to be done, as far as the command line tells. */
 export interface Plan {

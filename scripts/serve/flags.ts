@@ -1,4 +1,5 @@
-import { integer, type parseFlags, text } from "../cli/flags.ts";
+import { type FlagValues, integer, text } from "../cli/flags.ts";
+import type { Program } from "../cli/program.ts";
 import { UsageError } from "../cli/run.ts";
 import {
   checkDatabase,
@@ -54,7 +55,7 @@ export const FLAGS = {
   help: HELP,
 };
 
-export const USAGE = `Serves sign-ups and log-ins: hashes on all cores, saves in bursts, and answers
+const USAGE = `Serves sign-ups and log-ins: hashes on all cores, saves in bursts, and answers
 201 once the row is committed.
 
 Usage: deno run -A scripts/serve.ts [flags]
@@ -80,8 +81,16 @@ Least permissions, instead of -A:
 
 Narrower still: --frozen --allow-read=. --allow-net=HOST:PORT,DATABASE:5432`;
 
+export const SERVE: Program = {
+  name: "serve",
+  description: "serves sign-ups, and stays responsive while it hashes",
+  usage: USAGE,
+  flags: FLAGS,
+  service: true,
+};
+
 /** The values of the flags. */
-export type Values = ReturnType<typeof parseFlags<typeof FLAGS>>;
+export type Values = FlagValues<typeof FLAGS>;
 
 /** Most requests in hand. */
 export function maxQueued({ "max-queued": given, workers }: Values): number {

@@ -1,4 +1,5 @@
 import { dirname, join } from "node:path";
+import { loadPackages } from "../../cli/packages.ts";
 import { ScriptError, UsageError } from "../../cli/run.ts";
 import { draw, standalone } from "../figures/draw.ts";
 import type { Figure } from "../figures/figures.ts";
@@ -40,7 +41,8 @@ export async function prepareOutputs(
     );
   }
   onProgress("Loading the library that draws the figures");
-  await draw([], signal);
+  const what = "Cannot draw the figures as the packages for it";
+  await loadPackages(what, (signal) => draw([], signal), signal);
 }
 
 /** Writes the page. */

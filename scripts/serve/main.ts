@@ -1,19 +1,22 @@
 import { HashPool } from "../../hash_pool.ts";
-import { helpText, parseFlags } from "../cli/flags.ts";
-import { setLogFormat } from "../cli/log.ts";
+import { parseFlags } from "../cli/parse_flags.ts";
 import { print } from "../cli/print.ts";
 import type { Database } from "../database/connect.ts";
 import { ScriptError } from "../cli/run.ts";
 import { unlessAborted } from "../cli/unless_aborted.ts";
 import { databaseFromFlags } from "../database/from_flags.ts";
 import { ConcurrencyLimit } from "./concurrency_limit.ts";
-import { checkFlags, FLAGS, maxQueued, USAGE, type Values } from "./flags.ts";
+import { checkFlags, FLAGS, maxQueued, type Values } from "./flags.ts";
 import { Guesses } from "./guesses.ts";
 import { listen } from "./http_server.ts";
 import { affordable } from "./open_files.ts";
 import { Metrics } from "./metrics.ts";
 import { Service } from "./service.ts";
 import { openUsers } from "./users.ts";
+
+export async function main(signal: AbortSignal, args: readonly string[]): Promise<void> {
+  await serveUsers(signal, args, ({ workers, cost }) => new HashPool({ workers, cost }));
+}
 
 /** What hashes: a pool, or what is compared with one. */
 export type Hasher =
@@ -30,12 +33,10 @@ export type Hasher =
  */
 export async function serveUsers(
   signal: AbortSignal,
-  args: string[],
-  openHasher: (flags: Values) => Hasher = ({ workers, cost }) => new HashPool({ workers, cost }),
+  args: readonly string[],
+  openHasher: (flags: Values) => Hasher,
 ): Promise<void> {
-  setLogFormat(args);
   const flags = parseFlags(args, FLAGS);
-  if (flags.help) return print(helpText(USAGE, FLAGS));
   checkFlags(flags);
   await using database = await databaseFromFlags(flags, signal);
   try {

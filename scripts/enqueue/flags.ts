@@ -1,9 +1,10 @@
 import { UsageError } from "../cli/run.ts";
-import { type parseFlags, text, toggle } from "../cli/flags.ts";
+import { type FlagValues, text, toggle } from "../cli/flags.ts";
+import type { Program } from "../cli/program.ts";
 import { checkColumns, HELP, LOG_FORMAT } from "../cli/shared_flags.ts";
 import { INPUT_FLAGS, type InputPlan, planInput } from "../input/flags.ts";
-import type { NatsOptions } from "./connection.ts";
-import { CREATE_STREAM, NATS_FLAGS, natsOptions, required, STREAM_FLAGS } from "./flags.ts";
+import type { NatsOptions } from "../queue/connection.ts";
+import { CREATE_STREAM, NATS_FLAGS, natsOptions, required, STREAM_FLAGS } from "../queue/flags.ts";
 
 export const FLAGS = {
   ...NATS_FLAGS,
@@ -17,8 +18,7 @@ export const FLAGS = {
   help: HELP,
 };
 
-export const USAGE =
-  `Publishes the rows of a file as encrypted jobs for worker.ts, each acknowledged
+const USAGE = `Publishes the rows of a file as encrypted jobs for worker.ts, each acknowledged
 by NATS.
 
 Usage: deno run -A scripts/enqueue.ts INPUT --nats URL --key-file FILE [flags]
@@ -40,10 +40,17 @@ Least permissions, instead of -A:
   --allow-net --allow-read
   and --allow-write for --rejects
   and --allow-env for NATS_URL and the like
-Narrower: --allow-net=NATS --allow-read=INPUT,KEY`;
+Narrower: --allow-net=NATS --allow-read=.,INPUT,KEY`;
+
+export const ENQUEUE: Program = {
+  name: "enqueue",
+  description: "publishes the users of a file as jobs on NATS JetStream",
+  usage: USAGE,
+  flags: FLAGS,
+};
 
 /** The values of the flags. */
-export type Values = ReturnType<typeof parseFlags<typeof FLAGS>>;
+export type Values = FlagValues<typeof FLAGS>;
 
 /** What is to be done, as far as the command line tells. */
 export interface Plan extends InputPlan {

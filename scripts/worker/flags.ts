@@ -1,4 +1,5 @@
-import { integer, type parseFlags, text, toggle } from "../cli/flags.ts";
+import { type FlagValues, integer, text, toggle } from "../cli/flags.ts";
+import type { Program } from "../cli/program.ts";
 import {
   checkColumns,
   columns,
@@ -11,7 +12,7 @@ import {
   WORKERS,
 } from "../cli/shared_flags.ts";
 import { UsageError } from "../cli/run.ts";
-import { CREATE_STREAM, NATS_FLAGS, STREAM_FLAGS } from "./flags.ts";
+import { CREATE_STREAM, NATS_FLAGS, STREAM_FLAGS } from "../queue/flags.ts";
 
 export const FLAGS = {
   ...NATS_FLAGS,
@@ -50,7 +51,7 @@ export const FLAGS = {
   help: HELP,
 };
 
-export const USAGE = `Processes jobs that enqueue.ts has published: hashes on all cores, saves to
+const USAGE = `Processes jobs that enqueue.ts has published: hashes on all cores, saves to
 PostgreSQL in bursts, and acknowledges a job once its row is committed. Run it
 on as many machines as you like. With --work it calls a function of yours with
 each row, and saves what that returns, as run.ts does.
@@ -73,8 +74,16 @@ Least permissions, instead of -A:
   and --allow-run --allow-sys --allow-write for --data-dir
 Narrower: --allow-env --allow-net=NATS,DATABASE --allow-read=.,KEY`;
 
+export const WORKER: Program = {
+  name: "worker",
+  description: "does such jobs, on as many machines as you like",
+  usage: USAGE,
+  flags: FLAGS,
+  service: true,
+};
+
 /** The values of the flags. */
-export type Values = ReturnType<typeof parseFlags<typeof FLAGS>>;
+export type Values = FlagValues<typeof FLAGS>;
 
 /**
  * Refuses what cannot work whatever the queue and the database are like.
