@@ -114,6 +114,50 @@ Deno.test("runPipeline() reads no more than it may hold", async () => {
   assertEquals((await running).inserted, 8);
 });
 
+Deno.test("runPipeline() does not wait for company that cannot come", async () => {
+  for (
+    const [maxPending, second, sizes] of [
+      [4, 1, [3]],
+      [2, 1, [2, 1]],
+      [4, null, [2]],
+      [2, null, [2]],
+    ] as const
+  ) {
+    const { calls, send } = new ControlledSend<number>();
+    const computing = Promise.withResolvers<number | null>();
+    const running = runPipeline(range(3), {
+      compute: (n) => n === 1 ? computing.promise : n,
+      sink: { send, defaults: { linger: 60_000 } },
+      maxPending,
+    });
+    await settle();
+    assertEquals(calls, []);
+    computing.resolve(second);
+    for (const [i, size] of sizes.entries()) {
+      await settle();
+      assertEquals(calls[i]?.items.length, size);
+      calls[i].resolve();
+    }
+    assertEquals((await running).read, 3);
+  }
+});
+
+Deno.test("runPipeline() sends a row at once for which the next of its key waits", async () => {
+  const { calls, send } = new ControlledSend<number>();
+  const running = runPipeline(range(2), {
+    key: () => "the same",
+    onExisting: "compute",
+    compute: (n) => n,
+    sink: { send, defaults: { linger: 60_000 } },
+  });
+  for (const n of range(2)) {
+    await settle();
+    assertEquals(calls[n]?.items, [n]);
+    calls[n].resolve();
+  }
+  assertEquals((await running).inserted, 2);
+});
+
 Deno.test("runPipeline() saves at the signal what is computed, and computes no more", async () => {
   const { calls, send } = new ControlledSend<number>();
   const stop = new AbortController();

@@ -46,7 +46,11 @@ export class PipelineRun<T, Row> {
   #graceIsOver = false;
   #failure: { readonly error: unknown } | undefined;
   #pending = 0;
-  #waiting: PromiseWithResolvers<void> | undefined;
+  /** Of them, those that wait for the sink. */
+  #waiting = 0;
+  /** Whether the source has ended, or is to be read no more. */
+  #isRead = false;
+  #changed: PromiseWithResolvers<void> | undefined;
   /** Resolves when the keys of all items so far are known. */
   #keysKnown: Promise<unknown> = Promise.resolve();
   /** Of each key the last item on its way, and whether the key exists after it. */
@@ -106,8 +110,21 @@ export class PipelineRun<T, Row> {
         this.#take(value);
       }
     } finally {
+      this.#isRead = true;
+      this.#hurry();
       await reader.close();
     }
+  }
+
+  #wait(): void {
+    this.#waiting++;
+    this.#hurry();
+  }
+
+  /** Sends what lingers for company once none can come. */
+  #hurry(): void {
+    if (this.#waiting < this.#pending) return;
+    if (this.#isRead || this.#pending >= this.#maxPending) void this.#saves.flush();
   }
 
   /** Every item has one promise here, and one in the batcher: those that are pending are many. */
@@ -135,6 +152,7 @@ export class PipelineRun<T, Row> {
 
   #leave(): void {
     this.#pending--;
+    this.#hurry();
     this.#wake();
   }
 
@@ -148,7 +166,12 @@ export class PipelineRun<T, Row> {
     const { key } = found;
     const before = this.#last.get(key);
     const going = (async () => {
-      const wasSaved = (await before)?.exists === true;
+      let wasSaved = false;
+      if (before !== undefined) {
+        this.#wait();
+        wasSaved = (await before).exists;
+        this.#waiting--;
+      }
       const exists = wasSaved || found.row !== undefined;
       const end = await this.#bring(item, exists);
       const isThere = IS_THERE.has(end.outcome) && end.row !== undefined;
@@ -202,10 +225,13 @@ export class PipelineRun<T, Row> {
     }
     if (row === null || row === undefined) return SKIPPED;
     try {
-      const saved = await this.#saves.add(row);
-      return { outcome: saved ?? "inserted", row };
+      const saving = this.#saves.add(row);
+      this.#wait();
+      return { outcome: await saving ?? "inserted", row };
     } catch (error) {
       return this.#notSaved(row, error);
+    } finally {
+      this.#waiting--;
     }
   }
 
@@ -294,12 +320,12 @@ export class PipelineRun<T, Row> {
 
   /** Resolves when an item has ended, or the pipeline is to. */
   #change(): Promise<void> {
-    return (this.#waiting ??= Promise.withResolvers()).promise;
+    return (this.#changed ??= Promise.withResolvers()).promise;
   }
 
   #wake(): void {
-    this.#waiting?.resolve();
-    this.#waiting = undefined;
+    this.#changed?.resolve();
+    this.#changed = undefined;
   }
 }
 
