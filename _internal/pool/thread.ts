@@ -9,8 +9,12 @@ import { type LoadedWork, loadWork, UnusableWork } from "./work_module.ts";
 /** Where this module is: a thread is started with it. Importing it loads it with the pool. */
 export const THREAD: string = import.meta.url;
 
-/** Most milliseconds that a result waits for others to be answered with. */
-const COMPANY = 5;
+/**
+ * Most milliseconds that a result waits for others to be answered with: a quarter of the time that the
+ * thread has been busy, within limits. An answer takes some 0.3 ms here, and as much of the other
+ * thread.
+ */
+const LEAST_COMPANY = 5, MOST_COMPANY = 20;
 
 /** Milliseconds between two looks at whether the heap was full. */
 const HEAP_CHECK = 250;
@@ -33,6 +37,8 @@ class PoolThread {
    * some take only microseconds, and so does reading the clock, which takes a tenth of one or two.
    */
   #now = 0;
+  /** Since when it has had no break, in common time. */
+  #busySince = 0;
   /** Of the tasks at hand, those which were claimed, and their kind. */
   readonly #claimed: number[] = [];
   #kind: unknown;
@@ -55,7 +61,9 @@ class PoolThread {
   async #workOn(): Promise<void> {
     this.#working = true;
     const heapCheck = this.#watchHeap();
-    let since = this.#now = commonTime();
+    let since = commonTime();
+    if (since - this.#now > LEAST_COMPANY) this.#busySince = since;
+    this.#now = since;
     while (this.#waiting.length > 0) {
       const tasks = this.#waiting;
       this.#waiting = [];
@@ -69,7 +77,8 @@ class PoolThread {
         if (computing !== undefined) await computing;
         tasks.fill(undefined, first, next);
         this.#position = this.#position + (next - first) | 0;
-        if (this.#now - since < COMPANY && next < tasks.length) continue;
+        const company = Math.max(LEAST_COMPANY, (this.#now - this.#busySince) / 4);
+        if (this.#now - since < Math.min(company, MOST_COMPANY) && next < tasks.length) continue;
         await this.#answer();
         since = this.#now;
       }
