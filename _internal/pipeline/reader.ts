@@ -7,6 +7,7 @@ export type Source<T> =
 /** Reads a source item by item, until it ends or the signal is aborted. */
 export class Reader<T> {
   readonly #iterator: Iterator<T> | AsyncIterator<T>;
+  readonly #isAsync: boolean;
   readonly #signal: AbortSignal;
   #read = Promise.withResolvers<IteratorResult<T>>();
   #reading = false;
@@ -16,12 +17,17 @@ export class Reader<T> {
     const items = typeof source === "function" ? source(signal) : source;
     const { [Symbol.asyncIterator]: async } = items as AsyncIterable<T>;
     this.#iterator = async?.call(items) ?? (items as Iterable<T>)[Symbol.iterator]();
+    this.#isAsync = async !== undefined;
     this.#signal = signal;
     signal.addEventListener("abort", this.#stop);
   }
 
-  /** The next item. Also `done` once the signal is aborted: the source is not awaited then. */
-  next(): Promise<IteratorResult<T>> {
+  /**
+   * The next item. Also `done` once the signal is aborted: the source is not awaited then. What comes
+   * at once is given at once: three promises an item were a third of what the pipeline takes itself.
+   */
+  next(): IteratorResult<T> | Promise<IteratorResult<T>> {
+    if (!this.#isAsync) return this.#readNow();
     this.#read = Promise.withResolvers();
     if (this.#signal.aborted) this.#stop();
     else void this.#readOne(this.#read);
@@ -36,6 +42,14 @@ export class Reader<T> {
     // A generator in the middle of a read closes after it, which may take any time.
     if (this.#reading) Promise.resolve(closed).catch(() => {});
     else await closed;
+  }
+
+  #readNow(): IteratorResult<T> {
+    if (this.#signal.aborted) return { done: true, value: undefined };
+    this.#done = true;
+    const result = this.#iterator.next() as IteratorResult<T>;
+    this.#done = result.done === true;
+    return result;
   }
 
   async #readOne({ resolve, reject }: PromiseWithResolvers<IteratorResult<T>>): Promise<void> {

@@ -105,7 +105,8 @@ export class PipelineRun<T, Row> {
     try {
       for (;;) {
         while (this.#pending >= this.#maxPending && !signal.aborted) await this.#change();
-        const { done, value } = await reader.next();
+        const next = reader.next();
+        const { done, value } = next instanceof Promise ? await next : next;
         if (done) break;
         this.#take(value);
       }
