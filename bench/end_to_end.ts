@@ -83,15 +83,12 @@ async function saveAll(
   const conflict = { target: ["id"], action: "ignore" } as const;
   const every = Math.ceil(rows / 10);
   const memory: string[] = [];
-  const writer = postgresWriter(sql, { table: "spun", columns: ["id", "value"], conflict });
   const { inserted } = await runPipeline(range(rows), {
     compute: async (id) => ({ id, value: await pool.run(id) }),
-    // Nobody waits for a row, so bursts may fill, as those of run.ts do.
-    sink: { ...writer, defaults: { ...writer.defaults, linger: 50 } },
+    sink: postgresWriter(sql, { table: "spun", columns: ["id", "value"], conflict }),
     onEnd(_id, { index }) {
       if ((index + 1) % every === 0) memory.push((Deno.memoryUsage().rss / 2 ** 20).toFixed(0));
     },
-    maxPending: 4_000,
     signal,
   });
   const [{ count }] = await sql`select count(*)::int from spun`;

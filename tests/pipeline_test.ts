@@ -178,7 +178,7 @@ Deno.test("runPipeline() saves at the signal what is computed, and computes no m
       computing.set(n, one);
       return one.promise;
     },
-    sink: send,
+    sink: { send, defaults: { linger: 0 } },
     signal: stop.signal,
   });
   await settle();

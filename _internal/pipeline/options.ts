@@ -74,7 +74,8 @@ export interface PipelineOptions<T, Row> {
   ) => Row | null | undefined | Promise<Row | null | undefined>;
   /**
    * Saves rows in batches. An `Error` as the result of a row rejects that row alone, and so does an
-   * error with `bisectable: true`. Any other refusal stops the pipeline.
+   * error with `bisectable: true`. Any other refusal stops the pipeline. Unless its `defaults` say
+   * otherwise, a batch waits up to 50 ms to fill, as long as others may come.
    */
   sink: Sink<Row, RowOutcome | void> | Send<Row, RowOutcome | void>;
   /**

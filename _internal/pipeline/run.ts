@@ -14,6 +14,13 @@ import { Reader, type Source } from "./reader.ts";
 type End<Row> = Omit<ItemEnd<Row>, "index">;
 type Saved = RowOutcome | void;
 
+/**
+ * How long a row waits for its batch to fill, in milliseconds, unless the sink says so. Nobody waits
+ * for a single one, and a request takes processor time, here and in the server. For 100,000 rows of
+ * 50 µs, both together took 1.11 times as long without.
+ */
+const LINGER = 50;
+
 const SKIPPED = { outcome: "skipped" } as const;
 const UNFINISHED = { outcome: "unfinished" } as const;
 
@@ -63,8 +70,9 @@ export class PipelineRun<T, Row> {
     const { sink, lookup, maxPending = 1_000 } = options;
     this.#options = options;
     this.#sink = typeof sink === "function" ? { send: sink } : sink;
-    const { onBatch } = this.#sink.defaults ?? {};
+    const { linger = LINGER, onBatch } = this.#sink.defaults ?? {};
     this.#saves = new AsyncBatcher(this.#watch(this.#sink), {
+      linger,
       onBatch: (report) => {
         this.#dropUnsent(1);
         onBatch?.(report);

@@ -71,9 +71,6 @@ function kindOf(value: unknown): string {
   return Array.isArray(value) ? "an array" : `a ${typeof value}`;
 }
 
-/** As for every job: nobody waits for a single row. */
-const LINGER = 50;
-
 /** Options of {@linkcode resultSinks}. */
 export interface ResultSinksOptions extends TableSinksOptions {
   readonly table: string;
@@ -93,7 +90,7 @@ export function resultSinks(
   sql: Sql,
   options: ResultSinksOptions,
 ): { sink: Sink<Row, RowOutcome>; lookup: Sink<unknown, Existing> | undefined } {
-  const { table, id, known, retryFor, linger = LINGER, onSave, onLookup } = options;
+  const { table, id, known, retryFor, linger, onSave, onLookup } = options;
   const lookup = postgresLookup(sql, { table, key: id });
   const retry = { ...lookup.defaults.retry, deadline: retryFor };
   return {

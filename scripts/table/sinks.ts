@@ -10,11 +10,7 @@ export interface TableSinksOptions {
   readonly onConflict: OnConflict;
   /** How long to go on, in milliseconds, while the database is down. */
   readonly retryFor: number;
-  /**
-   * How long, in milliseconds, rows wait for the batch to fill.
-   *
-   * @default {50}
-   */
+  /** How long, in milliseconds, rows wait for the batch to fill; by default, as in every pipeline. */
   readonly linger?: number;
   /**
    * How long, in milliseconds, an attempt may take.
@@ -28,17 +24,11 @@ export interface TableSinksOptions {
   readonly onLookup?: (report: BatchReport) => void;
 }
 
-/**
- * For a job. Nobody waits for a single one of its hashes, and the server needs the processor that it
- * is spared for every burst that is not sent.
- */
-const LINGER = 50;
-
 /** Saves rows in a table, and looks up which ids it has. */
 export function tableSinks(
   sql: Sql,
   target: Target,
-  { onConflict, retryFor, linger = LINGER, timeout, onSave, onLookup }: TableSinksOptions,
+  { onConflict, retryFor, linger, timeout, onSave, onLookup }: TableSinksOptions,
 ): { sink: Sink<Row, RowOutcome>; lookup: Sink<unknown, Existing> } {
   const writer = postgresWriter(sql, {
     table: target.table,
