@@ -89,6 +89,7 @@ async function saveAll(
     onEnd(_id, { index }) {
       if ((index + 1) % every === 0) memory.push((Deno.memoryUsage().rss / 2 ** 20).toFixed(0));
     },
+    maxPending: 4_000,
     signal,
   });
   const [{ count }] = await sql`select count(*)::int from spun`;

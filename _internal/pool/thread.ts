@@ -73,12 +73,15 @@ class PoolThread {
         next = this.#claim(tasks, first);
         // Nobody waits for what is of another kind, and may take long.
         if (this.#kind !== before && this.#answers.results.length > 0) await this.#answer();
+        const start = this.#now;
         const computing = this.#compute(tasks, first, next);
         if (computing !== undefined) await computing;
         tasks.fill(undefined, first, next);
         this.#position = this.#position + (next - first) | 0;
         const company = Math.max(LEAST_COMPANY, (this.#now - this.#busySince) / 4);
-        if (this.#now - since < Math.min(company, MOST_COMPANY) && next < tasks.length) continue;
+        // The next one may take as long as this one.
+        const wait = this.#now - since + (this.#now - start);
+        if (wait < Math.min(company, MOST_COMPANY) && next < tasks.length) continue;
         await this.#answer();
         since = this.#now;
       }
