@@ -1,5 +1,8 @@
 import { atEndOfTurn } from "../shared/event_loop.ts";
 
+/** Turns of the microtask queue in which a call that needs no server is answered. */
+const SOON = 16;
+
 /**
  * Ends the calls that are out for too long. All have the same time, so that they are due in the order
  * in which they began, and one timer does for all of them. It is set at the end of the turn of the
@@ -10,6 +13,8 @@ export class Timeouts {
   readonly timeout: number;
   /** What ends each call, and when, in milliseconds of the monotonic clock. */
   readonly #out = new Map<() => void, number>();
+  /** Whether the end of this turn is waited for unless all calls are answered very soon. */
+  #willWait = false;
   #callOff: (() => void) | undefined;
 
   constructor(timeout: number) {
@@ -19,7 +24,7 @@ export class Timeouts {
   /** Calls `end` once the time is up, unless it is stopped before. */
   start(end: () => void): void {
     this.#out.set(end, performance.now() + this.timeout);
-    this.#callOff ??= atEndOfTurn(() => this.#setTimer());
+    if (this.#callOff === undefined && !this.#willWait) void this.#waitForEndOfTurn();
   }
 
   stop(end: () => void): void {
@@ -27,6 +32,13 @@ export class Timeouts {
     if (this.#out.size > 0) return;
     this.#callOff?.();
     this.#callOff = undefined;
+  }
+
+  async #waitForEndOfTurn(): Promise<void> {
+    this.#willWait = true;
+    for (let i = 0; i < SOON; i++) await undefined;
+    this.#willWait = false;
+    if (this.#out.size > 0) this.#callOff ??= atEndOfTurn(() => this.#setTimer());
   }
 
   #setTimer(): void {
