@@ -189,6 +189,18 @@ const USELESS: readonly (readonly [string | URL, string, RegExp])[] = [
   ],
   [module("export const a = 1"), "default", /the module has no export 'default', but 'a'$/],
   [module(""), "default", /the module has no export 'default'$/],
+  [module("export default undefined"), "default", /the module has no export 'default'$/],
+  [module("export default class {}"), "default", /must be a function: current value is a class$/],
+  [
+    module("Promise.reject('stray'); export default () => {}"),
+    "default",
+    /an error that nobody caught, the text "stray"$/,
+  ],
+  [
+    module("import process from 'node:process'; process.exit(3)"),
+    "default",
+    /the worker ended with exit code 3 before it was ready$/,
+  ],
   [WORK, "missing", /the module has no export 'missing', but 'busy', /],
   [
     WORK,

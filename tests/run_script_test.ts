@@ -148,6 +148,8 @@ runTest("refuses what cannot work with one sentence, before anything is read", a
   const path = await file("texts.csv", rowsOf(["one"]));
   const noExport = await file("none.mjs", "export const score = 1;");
   const broken = await file("broken.mjs", "export default (");
+  const aClass = await file("class.mjs", "export default class Score {}");
+  const stray = await file("stray.mjs", `Promise.reject(new Error("a\\n\\x1b[31mb")); ${SCORE}`);
   await sql`create table users (id int, score int)`;
   const cases: [args: string[], code: number, sentence: RegExp][] = [
     [[], 2, /^Cannot run this without a WORK, the module with your function: see --help\n$/],
@@ -156,6 +158,9 @@ runTest("refuses what cannot work with one sentence, before anything is read", a
     [[`${work}.missing`, path, ...flags], 1, /missing/],
     [[noExport, path, ...flags], 1, /default/],
     [[broken, path, ...flags], 1, /broken\.mjs/],
+    [[aClass, path, ...flags], 1, /'default' of the module must be a function: .* is a class\n$/],
+    [[stray, path, ...flags], 1, /the worker had an error that nobody caught, Error: a b\n$/],
+    [["https:", path, ...flags], 2, /^Cannot run this as 'https:' is no address of a module\n$/],
     [[work, path, ...flags], 1, /has no unique constraint on \(id\)\n$/],
     [
       [work, path, ...flags.map((flag) => flag.endsWith(".users") ? `${flag}2` : flag)],
@@ -186,7 +191,13 @@ runTest(
     const { file } = context;
     const work = await file(
       "log.mjs",
-      `console.log("loaded"); export default (row) => { console.log("at", row.id); return { n: 1 }; };`,
+      `console.log("loaded"); export default (row) => {
+        console.log("at", row.id);
+        console.count("counted");
+        process.stdout.write("written\\n");
+        Deno.stdout.writeSync(new TextEncoder().encode("bytes\\n"));
+        return { n: 1 };
+      };`,
     );
     const path = await file("a.csv", "id\n7\n");
     // What threads print goes past the test's own console.
@@ -196,7 +207,7 @@ runTest(
       "run.ts",
     );
     const { code, stdout, stderr } = await run.output();
-    assertEquals([code, stderr], [0, "loaded\nat 7\n"]);
+    assertEquals([code, stderr], [0, "loaded\nat 7\ncounted: 1\nwritten\nbytes\n"]);
     assertEquals(account(stdout), { read: 1, saved: 1, computed: 1 });
   },
 );

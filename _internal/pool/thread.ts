@@ -277,6 +277,8 @@ async function serve(port: MessagePort, data: ThreadData): Promise<void> {
   letItselfBeEnded();
   try {
     const work = await loadWork(data);
+    // A promise that the module rejected and nobody holds comes to light in the next turn.
+    await new Promise<void>((resolve) => setImmediate(resolve));
     const thread = new PoolThread(port, work, data);
     port.on("message", thread.hear);
     const teardown = work.teardown !== undefined;

@@ -28,7 +28,8 @@ export async function loadWork(
   const work = fn(exports, name);
   const many = name === "default" ? fn(exports, "many") : undefined;
   if (many === undefined && work === undefined) {
-    const others = Object.keys(exports).map((key) => `'${key}'`).join(", ");
+    const others = Object.keys(exports).filter((key) => exports[key] !== undefined)
+      .map((key) => `'${key}'`).join(", ");
     throw new UnusableWork(
       `the module has no export '${name}'${others === "" ? "" : `, but ${others}`}`,
     );
@@ -54,9 +55,13 @@ type Fn = (...args: unknown[]) => unknown;
 
 function fn(exports: Record<string, unknown>, name: string): Fn | undefined {
   const value = exports[name];
-  if (value === undefined || typeof value === "function") return value as Fn | undefined;
+  const isClass = typeof value === "function" && /^class\b/.test(String(value));
+  if (value === undefined || typeof value === "function" && !isClass) {
+    return value as Fn | undefined;
+  }
+  const current = isClass ? "a class" : describe(value);
   throw new UnusableWork(
-    `the export '${name}' of the module must be a function: current value is ${describe(value)}`,
+    `the export '${name}' of the module must be a function: current value is ${current}`,
   );
 }
 

@@ -111,7 +111,8 @@ export class PoolWorker implements Holder {
     });
     this.#worker.on("exit", (code: number) => {
       resolve();
-      this.#died({ why: `the worker ended with exit code ${code}` });
+      const when = this.ready ? "" : " before it was ready";
+      this.#died({ why: `the worker ended with exit code ${code}${when}` });
     });
     this.#startTimer = setTimeout(() => {
       this.#died({ why: `the worker was not ready within ${startTimeout / 1000} s` });

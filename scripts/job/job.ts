@@ -1,8 +1,10 @@
+import { stripVTControlCharacters } from "node:util";
 import { type BatchReport, UnknownOutcomeError } from "../../batcher.ts";
 import { WorkerStartError } from "../../pool.ts";
 import { type ComputeContext, type PipelineOptions, runPipeline } from "../../pipeline.ts";
 import { settled } from "../cli/account.ts";
 import { print } from "../cli/print.ts";
+import { printable } from "../cli/printable.ts";
 import { ScriptError } from "../cli/run.ts";
 import type { Database } from "../database/connect.ts";
 import type { Input } from "../input/input.ts";
@@ -151,7 +153,7 @@ function explain(error: unknown, database: Database | undefined): unknown {
   return database === undefined ? error : database.explain(error);
 }
 
-/** What a module throws may have code in it, over several lines. */
+/** What a module throws may have code in it, over several lines, in colours, and be long. */
 export function inOneLine(text: string): string {
-  return text.trim().replaceAll(/\s*\n\s*/g, " ");
+  return printable(stripVTControlCharacters(text).trim().replaceAll(/\s*\n\s*/g, " "), 1_000);
 }

@@ -98,7 +98,9 @@ export interface Plan {
 
 /** Where a module is that is named on a command line, as a path or as an address. */
 export function moduleUrl(work: string): URL {
-  return /^(https?|data|file|jsr|npm):/.test(work) ? new URL(work) : pathToFileURL(resolve(work));
+  if (!/^(https?|data|file|jsr|npm):/.test(work)) return pathToFileURL(resolve(work));
+  if (URL.canParse(work)) return new URL(work);
+  throw new UsageError(`Cannot run this as '${work}' is no address of a module`);
 }
 
 /**
