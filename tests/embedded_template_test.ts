@@ -1,13 +1,7 @@
 import { assert, assertEquals, assertNotEquals, assertRejects } from "@std/assert";
 import { join } from "node:path";
-import type { BinarySource } from "../scripts/database/binaries.ts";
-import { npmPackage } from "../scripts/database/npm_package.ts";
 import { startServer } from "../scripts/database/server.ts";
-import { systemInstallation } from "../scripts/database/system_installation.ts";
-import { embeddedTest, ignore, withFolder, withSql } from "./fixtures/embedded_helpers.ts";
-
-/** The usual PostgreSQL, wherever the template is. */
-const sources: BinarySource[] = [npmPackage(), systemInstallation];
+import { embeddedTest, ignore, sources, withFolder, withSql } from "./fixtures/embedded_helpers.ts";
 
 /** Runs `work` with a function that starts servers and tells how often a cluster was created. */
 async function withTemplate(
@@ -34,6 +28,28 @@ async function withTemplate(
 async function filesIn(folder: string): Promise<string[]> {
   return (await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name);
 }
+
+// The longest begins first.
+embeddedTest(
+  "startServer() replaces a template that is cut off or empty",
+  { ignore },
+  () =>
+    withTemplate(async (start, messages, cacheDir) => {
+      await (await start()).stop();
+      const [template] = await filesIn(cacheDir);
+      for (const size of [20_000_000, 0]) {
+        messages.length = 0;
+        await Deno.truncate(join(cacheDir, template), size);
+        for (let i = 0; i < 2; i++) {
+          await using server = await start();
+          await withSql(server.url, (sql) => sql`select 1`);
+        }
+        // The one without a template, and the new template
+        assertEquals(messages.length, 2);
+        assert((await Deno.stat(join(cacheDir, template))).size > 30_000_000);
+      }
+    }),
+);
 
 embeddedTest(
   "startServer() creates one cluster and copies it, each with a password of its own",
@@ -69,27 +85,6 @@ embeddedTest(
       await using _first = first, _second = second;
       for (const { url } of [first, second]) await withSql(url, (sql) => sql`select 1`);
       assertEquals((await filesIn(cacheDir)).length, 1);
-    }),
-);
-
-embeddedTest(
-  "startServer() replaces a template that is cut off or empty",
-  { ignore },
-  () =>
-    withTemplate(async (start, messages, cacheDir) => {
-      await (await start()).stop();
-      const [template] = await filesIn(cacheDir);
-      for (const size of [20_000_000, 0]) {
-        messages.length = 0;
-        await Deno.truncate(join(cacheDir, template), size);
-        for (let i = 0; i < 2; i++) {
-          await using server = await start();
-          await withSql(server.url, (sql) => sql`select 1`);
-        }
-        // The one without a template, and the new template
-        assertEquals(messages.length, 2);
-        assert((await Deno.stat(join(cacheDir, template))).size > 30_000_000);
-      }
     }),
 );
 
@@ -130,8 +125,9 @@ embeddedTest(
   () =>
     withFolder(async (folder) => {
       const identifiers = new Set<string>();
-      for (const name of ["a", "b"]) {
-        await using server = await startServer({ dataDir: join(folder, name) }, sources);
+      // The other one is a copy of the template
+      for (const dataDir of [join(folder, "data"), undefined]) {
+        await using server = await startServer({ dataDir, durable: false }, sources);
         const [row] = await withSql(
           server.url,
           (sql) => sql`select system_identifier from pg_control_system()`,
