@@ -156,13 +156,19 @@ const box = (mark) => { const { x, y, width } = mark.getBoundingClientRect(); re
 const told = (id) => marks(id).map((mark) => ({ text: mark.textContent, ...box(mark) }));
 `;
 
+const PLAIN: Look = { script: false };
+
+/** How the page was looked at last, where that has left it as it was. */
+let shown: Look | undefined;
+
 function browserTest(name: string, look: Look, fn: (evaluate: Evaluate) => Promise<void>): void {
   Deno.test({
     ...needing(`makePage() ${name}`, CHROMIUM),
     async fn() {
       const { html } = await (made ??= makeReportAndPage());
       browser!.console.length = 0;
-      await browser!.open(html, look);
+      if (look !== shown) await browser!.open(html, look);
+      shown = look === PLAIN ? look : undefined;
       await fn((expression) => browser!.evaluate(`(() => { ${HELPERS} return ${expression}; })()`));
       assertEquals(browser!.console, []);
     },
@@ -180,8 +186,6 @@ interface Told {
 function assertNear(actual: number, expected: number, what: string): void {
   assert(Math.abs(actual - expected) <= 0.2, `${what}: ${actual}, expected ${expected}`);
 }
-
-const PLAIN: Look = { script: false };
 
 browserTest("draws wall times as bars on one scale", PLAIN, async (evaluate) => {
   const bars = await evaluate<Told[]>(`told("wall-time")`);
@@ -359,6 +363,7 @@ browserTest("prints what is folded up on the screen", { print: true }, async (ev
 Deno.test({
   ...needing("Browser tells an error of a page", CHROMIUM),
   async fn() {
+    shown = undefined;
     await browser!.open("<script>nothing.there();</script>");
     assertStringIncludes(browser!.console.join(), "nothing is not defined");
   },
