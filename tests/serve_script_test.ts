@@ -28,6 +28,82 @@ function test(
 const emailsIn = async (sql: postgres.Sql) =>
   (await sql`select email from users order by email`).map(({ email }) => email);
 
+const HALF_A_BODY = new TextEncoder().encode(
+  "POST /users HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{",
+);
+
+// Those that wait for seconds begin first.
+
+waitingTest({
+  ...needing(
+    "serve.ts stays up without its database, says so, and goes on when it is back",
+    ACCOUNT,
+    UNIX,
+  ),
+  async fn() {
+    await using server = await MortalServer.start();
+    await using service = await ServeRun.start(["--create-table"], server.url);
+    assertEquals((await service.get("/healthz")).status, 200);
+    assertEquals((await service.signUp("ann@example.com")).status, 201);
+    await server.kill();
+    assertEquals((await service.get("/healthz")).status, 503);
+    for (const reply of [await service.signUp("b@c"), await service.logIn("ann@example.com")]) {
+      assertEquals(reply.status, 503);
+      assertMatch(reply.headers.get("retry-after")!, /^\d+$/);
+    }
+    assertEquals((await service.get("/metrics")).status, 200);
+    await server.restart();
+    await until(async () => (await service.get("/healthz")).status === 200);
+    assertEquals((await service.signUp("d@e")).status, 201);
+    assertEquals((await service.logIn("ann@example.com")).status, 204);
+    await server.kill();
+    assertEquals((await service.get("/healthz")).status, 503);
+    service.kill("SIGTERM");
+    const { code, stderr } = await service.output();
+    assertEquals(code, 0);
+    assertEquals(stderr.match(/The database does not answer/g)?.length, 2, stderr);
+  },
+});
+
+waitingTest({
+  ...needing("serve.ts ends at SIGTERM though its database is frozen", ACCOUNT, UNIX),
+  async fn() {
+    await using server = await MortalServer.start();
+    await using service = await ServeRun.start(["--create-table"], server.url);
+    assertEquals((await service.signUp("ann@example.com")).status, 201);
+    await server.freeze();
+    service.kill("SIGTERM");
+    const { code, stderr } = await service.output();
+    assertEquals(code, 0, stderr);
+    await server.thaw();
+  },
+});
+
+test("waits at SIGTERM for half a body no longer than for others", async ({ service }) => {
+  using connection = await service.connect();
+  await connection.write(HALF_A_BODY);
+  await until(async () => (await service.metric("burst_connections")) > 1);
+  service.kill("SIGTERM");
+  assertEquals((await service.output()).code, 0);
+}, ["--header-timeout", "1", "--body-timeout", "1"]);
+
+test("exits with 1 if a request was not answered in time", async ({ sql, service, table }) => {
+  await using _ = await lockTable(sql);
+  const reply = service.signUp("ann@example.com").then(() => true, () => false);
+  await until(() => isLockedOut(sql, table));
+  service.kill("SIGTERM");
+  const { code, stderr } = await service.output();
+  assertEquals([code, await reply], [1, false]);
+  assertMatch(stderr, /\nCannot answer 1 of the last requests as .* within 1 s\n/);
+}, ["--header-timeout", "1", "--body-timeout", "1"]);
+
+test("says that it is about to stop before it does", async ({ service }) => {
+  service.kill("SIGTERM");
+  await until(async () => (await service.get("/healthz")).status === 503);
+  assertEquals((await service.signUp("late@example.com")).status, 201);
+  assertEquals((await service.output()).code, 0);
+}, ["--drain-delay", "1"]);
+
 test("answers 201 once the row is committed, and not before", async ({ sql, service, table }) => {
   let reply;
   let answered = false;
@@ -121,10 +197,6 @@ test("reads no more of a body than it may have, told or not", async ({ sql, serv
   assertEquals((await service.signUp("a@b")).status, 201);
   assertEquals(await emailsIn(sql), ["a@b"]);
 });
-
-const HALF_A_BODY = new TextEncoder().encode(
-  "POST /users HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{",
-);
 
 async function readAll(connection: Deno.Conn): Promise<string> {
   const decoder = new TextDecoder();
@@ -303,24 +375,6 @@ test("calls it no mistake when a client leaves in mid-body", async ({ service })
   assertMatch((await service.output()).stderr, /^\S+ Stopping after the requests in progress\n$/);
 });
 
-test("waits at SIGTERM for half a body no longer than for others", async ({ service }) => {
-  using connection = await service.connect();
-  await connection.write(HALF_A_BODY);
-  await until(async () => (await service.metric("burst_connections")) > 1);
-  service.kill("SIGTERM");
-  assertEquals((await service.output()).code, 0);
-}, ["--header-timeout", "1", "--body-timeout", "1"]);
-
-test("exits with 1 if a request was not answered in time", async ({ sql, service, table }) => {
-  await using _ = await lockTable(sql);
-  const reply = service.signUp("ann@example.com").then(() => true, () => false);
-  await until(() => isLockedOut(sql, table));
-  service.kill("SIGTERM");
-  const { code, stderr } = await service.output();
-  assertEquals([code, await reply], [1, false]);
-  assertMatch(stderr, /\nCannot answer 1 of the last requests as .* within 1 s\n/);
-}, ["--header-timeout", "1", "--body-timeout", "1"]);
-
 test("finishes what it has at SIGTERM, and exits with 0", async ({ sql, service, table }) => {
   let reply;
   {
@@ -337,13 +391,6 @@ test("finishes what it has at SIGTERM, and exits with 0", async ({ sql, service,
   assertMatch(stderr, /^\S+ Stopping after the requests in progress\n$/);
   assertEquals(await emailsIn(sql), ["ann@example.com"]);
 });
-
-test("says that it is about to stop before it does", async ({ service }) => {
-  service.kill("SIGTERM");
-  await until(async () => (await service.get("/healthz")).status === 503);
-  assertEquals((await service.signUp("late@example.com")).status, 201);
-  assertEquals((await service.output()).code, 0);
-}, ["--drain-delay", "1"]);
 
 test("ends at once at the second signal", async ({ sql, service, table }) => {
   await using _ = await lockTable(sql);
@@ -404,51 +451,6 @@ test("knows its own rows after its connections were killed", async ({ sql, servi
   const statuses = (await Promise.all(replies)).map(({ status }) => status);
   assertEquals(statuses, Array(20).fill(201));
   assertEquals((await emailsIn(sql)).length, 20);
-});
-
-waitingTest({
-  ...needing(
-    "serve.ts stays up without its database, says so, and goes on when it is back",
-    ACCOUNT,
-    UNIX,
-  ),
-  async fn() {
-    await using server = await MortalServer.start();
-    await using service = await ServeRun.start(["--create-table"], server.url);
-    assertEquals((await service.get("/healthz")).status, 200);
-    assertEquals((await service.signUp("ann@example.com")).status, 201);
-    await server.kill();
-    assertEquals((await service.get("/healthz")).status, 503);
-    for (const reply of [await service.signUp("b@c"), await service.logIn("ann@example.com")]) {
-      assertEquals(reply.status, 503);
-      assertMatch(reply.headers.get("retry-after")!, /^\d+$/);
-    }
-    assertEquals((await service.get("/metrics")).status, 200);
-    await server.restart();
-    await until(async () => (await service.get("/healthz")).status === 200);
-    assertEquals((await service.signUp("d@e")).status, 201);
-    assertEquals((await service.logIn("ann@example.com")).status, 204);
-    await server.kill();
-    assertEquals((await service.get("/healthz")).status, 503);
-    service.kill("SIGTERM");
-    const { code, stderr } = await service.output();
-    assertEquals(code, 0);
-    assertEquals(stderr.match(/The database does not answer/g)?.length, 2, stderr);
-  },
-});
-
-waitingTest({
-  ...needing("serve.ts ends at SIGTERM though its database is frozen", ACCOUNT, UNIX),
-  async fn() {
-    await using server = await MortalServer.start();
-    await using service = await ServeRun.start(["--create-table"], server.url);
-    assertEquals((await service.signUp("ann@example.com")).status, 201);
-    await server.freeze();
-    service.kill("SIGTERM");
-    const { code, stderr } = await service.output();
-    assertEquals(code, 0, stderr);
-    await server.thaw();
-  },
 });
 
 databaseTest("serve.ts refuses what cannot work, with one sentence", async (sql, schema) => {
