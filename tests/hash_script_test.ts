@@ -163,7 +163,7 @@ hashTest(
   "tells in the end that the input is damaged, and saves what is before",
   async (context) => {
     const { sql, file, flags } = context;
-    const packed = gzipSync(csv(range(1_500)));
+    const packed = gzipSync(csv(range(5_000)));
     const path = await file("users.csv.gz", packed.subarray(0, packed.length - 20));
     const { code, stdout, stderr } = await hash([path, ...flags, "--create-table"]);
     assertEquals(code, 1);
