@@ -20,8 +20,14 @@ function hasName(): boolean {
   }
 }
 
+export const ROOT: Need = { name: "root", met: allowed && isUnix() && Deno.uid() === 0 };
+
 /** Signals and a shell. */
-export const UNIX: Need = { name: "Unix", met: Deno.build.os !== "windows" };
+export const UNIX: Need = { name: "Unix", met: isUnix() };
+
+function isUnix(): boolean {
+  return Deno.build.os !== "windows";
+}
 
 /**
  * Name and `ignore` of a test that needs something. Where this machine lacks it, or the permissions

@@ -26,8 +26,10 @@ Deno.test("alignTerms() keeps within the columns, and gives a long term a line",
   assertEquals(alignTerms(terms, 40), ["  --a         one two three", "  --long-one  four"]);
 });
 
-Deno.test("Progress.bar() writes a line every five seconds where there is no terminal", {
-  ignore: Deno.stderr.isTerminal(),
+const NO_TERMINAL = Deno.stderr.isTerminal() ? " (needs a standard error that is no terminal)" : "";
+
+Deno.test(`Progress.bar() writes a line every five seconds${NO_TERMINAL}`, {
+  ignore: NO_TERMINAL !== "",
 }, () => {
   const clock = FakeTimers.install({ toFake: ["performance"] });
   const { error } = console;

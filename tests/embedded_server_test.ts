@@ -12,7 +12,6 @@ import {
   denoFor,
   embeddedTest,
   exists,
-  ignore,
   isAlive,
   Script,
   vanishes,
@@ -20,12 +19,12 @@ import {
   withFolder,
   withSql,
 } from "./fixtures/embedded_helpers.ts";
+import { ROOT } from "./_needs.ts";
 import { processes, processOf } from "./fixtures/programs.ts";
 
-const isRoot = !ignore && Deno.uid() === 0;
 const fixture = fileURLToPath(import.meta.resolve("./fixtures/embedded_script.ts"));
 
-embeddedTest("startEmbeddedServer() starts a server that answers queries", { ignore }, async () => {
+embeddedTest("startEmbeddedServer() starts a server that answers queries", async () => {
   await using server = await startEmbeddedServer({ durable: false });
   const [row] = await withSql(
     server.url,
@@ -36,7 +35,7 @@ embeddedTest("startEmbeddedServer() starts a server that answers queries", { ign
   assertStringIncludes(server.url, `@127.0.0.1:${server.port}/`);
 });
 
-embeddedTest("startEmbeddedServer() is durable by default", { ignore }, async () => {
+embeddedTest("startEmbeddedServer() is durable by default", async () => {
   const settings = (url: string) =>
     withSql(url, async (sql) =>
       (await sql`SELECT setting FROM pg_settings
@@ -52,7 +51,7 @@ embeddedTest("startEmbeddedServer() is durable by default", { ignore }, async ()
   });
 });
 
-embeddedTest("startEmbeddedServer() tells what takes time", { ignore }, async () => {
+embeddedTest("startEmbeddedServer() tells what takes time", async () => {
   const messages: string[] = [];
   await withFolder(async (folder) => {
     const options = { dataDir: join(folder, "new", "data"), durable: false };
@@ -64,7 +63,7 @@ embeddedTest("startEmbeddedServer() tells what takes time", { ignore }, async ()
   assert(!messages.includes("Creating a database cluster"));
 });
 
-embeddedTest("startEmbeddedServer() starts several servers at once", { ignore }, async () => {
+embeddedTest("startEmbeddedServer() starts several servers at once", async () => {
   const servers = await Promise.all([
     startEmbeddedServer({ durable: false }),
     startEmbeddedServer({ durable: false }),
@@ -76,7 +75,7 @@ embeddedTest("startEmbeddedServer() starts several servers at once", { ignore },
   }
 });
 
-embeddedTest("startEmbeddedServer() lets nobody in without the password", { ignore }, async () => {
+embeddedTest("startEmbeddedServer() lets nobody in without the password", async () => {
   await using server = await startEmbeddedServer({ durable: false });
   for (const password of ["", "wrong"]) {
     const url = new URL(server.url);
@@ -92,9 +91,7 @@ embeddedTest("startEmbeddedServer() lets nobody in without the password", { igno
   }
 });
 
-embeddedTest("startEmbeddedServer() shows the password to no other process", {
-  ignore,
-}, async () => {
+embeddedTest("startEmbeddedServer() shows the password to no other process", async () => {
   await using server = await startEmbeddedServer({ durable: false });
   const commands = (await processes()).map(({ args }) => args).join("\n");
   assertStringIncludes(commands, server.dataDir);
@@ -105,7 +102,6 @@ embeddedTest("startEmbeddedServer() shows the password to no other process", {
 
 embeddedTest(
   "EmbeddedServer.stop() ends the server and removes its folder",
-  { ignore },
   async () => {
     const server = await startEmbeddedServer({ durable: false });
     assert(isAlive(server.pid));
@@ -118,14 +114,14 @@ embeddedTest(
   },
 );
 
-embeddedTest("EmbeddedServer.stop() works after the server was killed", { ignore }, async () => {
+embeddedTest("EmbeddedServer.stop() works after the server was killed", async () => {
   const server = await startEmbeddedServer({ durable: false });
   Deno.kill(server.pid, "SIGKILL");
   await server.stop();
   assert(await vanishes(server));
 });
 
-embeddedTest("EmbeddedServer.stop() ends a frozen server", { ignore }, async () => {
+embeddedTest("EmbeddedServer.stop() ends a frozen server", async () => {
   const server = await startEmbeddedServer({ durable: false });
   Deno.kill(server.pid, "SIGSTOP");
   await server.stop();
@@ -134,7 +130,6 @@ embeddedTest("EmbeddedServer.stop() ends a frozen server", { ignore }, async () 
 
 embeddedTest(
   "startEmbeddedServer() keeps the data and the password in dataDir",
-  { ignore },
   () =>
     withData(async (dataDir) => {
       const first = await startEmbeddedServer({ dataDir, durable: false });
@@ -149,7 +144,6 @@ embeddedTest(
 
 embeddedTest(
   "startEmbeddedServer() restarts a killed server",
-  { ignore },
   () =>
     withData(async (dataDir) => {
       const first = await startEmbeddedServer({ dataDir });
@@ -163,7 +157,7 @@ embeddedTest(
 );
 
 for (const [ending, code] of [["return", 0], ["exit", 0], ["throw", 1]] as const) {
-  embeddedTest(`startEmbeddedServer() leaves nothing after ${ending}`, { ignore }, async () => {
+  embeddedTest(`startEmbeddedServer() leaves nothing after ${ending}`, async () => {
     await using script = new Script([fixture, ending]);
     const server = JSON.parse(await script.line());
     assertStrictEquals(await script.code(), code);
@@ -171,7 +165,7 @@ for (const [ending, code] of [["return", 0], ["exit", 0], ["throw", 1]] as const
   });
 }
 
-embeddedTest("startEmbeddedServer() leaves nothing after kill -9", { ignore }, async () => {
+embeddedTest("startEmbeddedServer() leaves nothing after kill -9", async () => {
   await using script = new Script([fixture, "wait"]);
   const server = JSON.parse(await script.line());
   assert(isAlive(server.pid));
@@ -179,9 +173,7 @@ embeddedTest("startEmbeddedServer() leaves nothing after kill -9", { ignore }, a
   assert(await vanishes(server));
 });
 
-embeddedTest("startEmbeddedServer() leaves nothing if its shell was killed", {
-  ignore,
-}, async () => {
+embeddedTest("startEmbeddedServer() leaves nothing if its shell was killed", async () => {
   await using script = new Script([fixture, "wait"]);
   const server = JSON.parse(await script.line());
   const shell = (await processOf(server.pid)).ppid;
@@ -192,33 +184,33 @@ embeddedTest("startEmbeddedServer() leaves nothing if its shell was killed", {
 });
 
 for (const end of ["stop", "kill -9"]) {
-  embeddedTest(`EmbeddedServer ends by ${end} though its lifeline's holder was killed`, {
-    ignore,
-  }, async () => {
-    await using script = new Script([fixture, end === "stop" ? "stop-when-interrupted" : "wait"]);
-    const server = JSON.parse(await script.line());
-    const shell = (await processOf(server.pid)).ppid;
-    const holder = async () => {
-      const [found] = (await processes()).filter(({ pid, ppid, args }) =>
-        ppid === shell && pid !== server.pid && args !== "" // that one has ended
-      );
-      return found?.pid ?? 0;
-    };
-    const killed = await holder();
-    assert(killed > 0);
-    Deno.kill(killed, "SIGKILL");
-    for (let other = killed; !(other !== killed && other > 0);) {
-      other = await holder();
-    }
-    assert(isAlive(server.pid));
-    script.kill(end === "stop" ? "SIGINT" : "SIGKILL");
-    assert(await vanishes(server));
-  });
+  embeddedTest(
+    `EmbeddedServer ends by ${end} though its lifeline's holder was killed`,
+    async () => {
+      await using script = new Script([fixture, end === "stop" ? "stop-when-interrupted" : "wait"]);
+      const server = JSON.parse(await script.line());
+      const shell = (await processOf(server.pid)).ppid;
+      const holder = async () => {
+        const [found] = (await processes()).filter(({ pid, ppid, args }) =>
+          ppid === shell && pid !== server.pid && args !== "" // that one has ended
+        );
+        return found?.pid ?? 0;
+      };
+      const killed = await holder();
+      assert(killed > 0);
+      Deno.kill(killed, "SIGKILL");
+      for (let other = killed; !(other !== killed && other > 0);) {
+        other = await holder();
+      }
+      assert(isAlive(server.pid));
+      script.kill(end === "stop" ? "SIGINT" : "SIGKILL");
+      assert(await vanishes(server));
+    },
+  );
 }
 
 embeddedTest(
   "startEmbeddedServer() leaves the server to a script that is interrupted",
-  { ignore },
   async () => {
     await using script = new Script([fixture, "save-when-interrupted"]);
     const server = JSON.parse(await script.line());
@@ -231,7 +223,6 @@ embeddedTest(
 
 embeddedTest(
   "startEmbeddedServer() works for a new user",
-  { ignore: !isRoot },
   () =>
     withFolder(async (home) => {
       const uid = 65_534;
@@ -260,15 +251,15 @@ embeddedTest(
       script.kill("SIGKILL");
       assert(await vanishes(server));
     }),
+  ROOT,
 );
 
 embeddedTest(
   "startEmbeddedServer() runs the server as an ordinary user",
-  { ignore },
   async () => {
     await using server = await startEmbeddedServer({ durable: false });
     const { uid } = await processOf(server.pid);
-    if (!isRoot) return assertStrictEquals(uid, Deno.uid());
+    if (!ROOT.met) return assertStrictEquals(uid, Deno.uid());
     const passwd = await Deno.readTextFile("/etc/passwd");
     const [, postgres] = /^postgres:[^:]*:(\d+):/m.exec(passwd) ?? [];
     // Whoever rules the system's PostgreSQL could read the data and the password

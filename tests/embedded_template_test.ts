@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertNotEquals, assertRejects } from "@std/assert";
 import { join } from "node:path";
 import { startServer } from "../scripts/database/server.ts";
-import { embeddedTest, ignore, sources, withFolder, withSql } from "./fixtures/embedded_helpers.ts";
+import { embeddedTest, sources, withFolder, withSql } from "./fixtures/embedded_helpers.ts";
 
 /** Runs `work` with a function that starts servers and tells how often a cluster was created. */
 async function withTemplate(
@@ -32,7 +32,6 @@ async function filesIn(folder: string): Promise<string[]> {
 // The longest begins first.
 embeddedTest(
   "startServer() replaces a template that is cut off or empty",
-  { ignore },
   () =>
     withTemplate(async (start, messages, cacheDir) => {
       await (await start()).stop();
@@ -53,7 +52,6 @@ embeddedTest(
 
 embeddedTest(
   "startServer() creates one cluster and copies it, each with a password of its own",
-  { ignore },
   () =>
     withTemplate(async (start, messages) => {
       await using first = await start();
@@ -78,7 +76,6 @@ embeddedTest(
 
 embeddedTest(
   "startServer() creates one template where two programs start at once",
-  { ignore },
   () =>
     withTemplate(async (start, _, cacheDir) => {
       const [first, second] = await Promise.all([start(), start()]);
@@ -90,7 +87,6 @@ embeddedTest(
 
 embeddedTest(
   "startServer() keeps no template of a start that was given up",
-  { ignore },
   () =>
     withFolder(async (folder) => {
       const cacheDir = join(folder, "cache");
@@ -110,7 +106,6 @@ embeddedTest(
 
 embeddedTest(
   "startServer() needs no folder for a template",
-  { ignore },
   () =>
     withFolder(async (folder) => {
       await Deno.writeTextFile(join(folder, "cache"), "a file");
@@ -121,7 +116,6 @@ embeddedTest(
 
 embeddedTest(
   "startServer() gives data that are kept an identifier of their own",
-  { ignore },
   () =>
     withFolder(async (folder) => {
       const identifiers = new Set<string>();
