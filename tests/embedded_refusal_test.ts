@@ -9,8 +9,10 @@ import {
 } from "@std/assert";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { serverAccount } from "../scripts/database/account.ts";
 import type { BinarySource } from "../scripts/database/binaries.ts";
 import { EmbeddedServerError, startEmbeddedServer } from "../scripts/database/embedded.ts";
+import { Lifeline } from "../scripts/database/lifeline.ts";
 import { npmPackage } from "../scripts/database/npm_package.ts";
 import { startServer } from "../scripts/database/server.ts";
 import { explainFailure } from "../scripts/database/start_failure.ts";
@@ -126,22 +128,53 @@ embeddedTest("systemInstallation() does without pg_config", async () => {
   assertMatch(found, /^(found|no PostgreSQL server was found on this system)\n$/);
 });
 
+/** Runs `work` with the programs of a PostgreSQL whose server is a script, and a folder with its data. */
+function withScript(
+  server: string,
+  work: (bin: string, dataDir: string) => Promise<void>,
+): Promise<void> {
+  return withFolder(async (folder) => {
+    const [bin, dataDir] = [join(folder, "bin"), join(folder, "data")];
+    for (const path of [bin, dataDir]) await Deno.mkdir(path);
+    await Deno.chmod(dataDir, 0o777);
+    await Deno.writeTextFile(join(dataDir, "PG_VERSION"), "18\n");
+    await Deno.writeTextFile(join(dataDir, "burst_password"), "none\n");
+    await Deno.writeTextFile(join(bin, "postgres"), `#!/bin/sh\n${server}\n`, { mode: 0o755 });
+    await work(bin, dataDir);
+  });
+}
+
+embeddedTest("startServer() says that a signal has ended the server", () => {
+  const server = 'echo "LOG:  starting PostgreSQL 18.4"; kill -s KILL $$';
+  return withScript(server, async (bin, dataDir) => {
+    const source = () => Promise.resolve({ bin, version: 18, release: "18.4" });
+    assertStrictEquals(
+      await assertRefused(() => startServer({ dataDir, port: 5999 }, [source])),
+      `Cannot start PostgreSQL on port 5999 with the data in '${dataDir}': signal 9 has ended it`,
+    );
+  });
+});
+
 embeddedTest(
-  "startServer() says that a signal has ended the server",
+  "Lifeline.end() may come while the server ends by itself",
   () =>
-    withFolder(async (folder) => {
-      const [bin, dataDir] = [join(folder, "bin"), join(folder, "data")];
-      for (const path of [bin, dataDir]) await Deno.mkdir(path, { mode: 0o777 });
-      await Deno.chmod(dataDir, 0o777);
-      await Deno.writeTextFile(join(dataDir, "PG_VERSION"), "18\n");
-      await Deno.writeTextFile(join(dataDir, "burst_password"), "none\n");
-      const server = 'echo "LOG:  starting PostgreSQL 18.4"; kill -s KILL $$';
-      await Deno.writeTextFile(join(bin, "postgres"), `#!/bin/sh\n${server}\n`, { mode: 0o755 });
-      const source = () => Promise.resolve({ bin, version: 18, release: "18.4" });
-      assertStrictEquals(
-        await assertRefused(() => startServer({ dataDir, port: 5999 }, [source])),
-        `Cannot start PostgreSQL on port 5999 with the data in '${dataDir}': signal 9 has ended it`,
-      );
+    withScript("exit 1", async (bin, dataDir) => {
+      const account = await serverAccount(dataDir);
+      const server = { bin, dataDir, account, initdbArgs: [], postgresArgs: [] };
+      for (let i = 0; i < 20; i++) {
+        const lifeline = new Lifeline({
+          ...server,
+          temporary: false,
+          user: "none",
+          password: "none",
+        });
+        const ends: Promise<void>[] = [];
+        while (!lifeline.hasEnded) {
+          if (lifeline.reports.has("server")) ends.push(lifeline.end());
+          await new Promise((resolve) => setTimeout(resolve, 0));
+        }
+        await Promise.all([...ends, lifeline.end()]);
+      }
     }),
 );
 

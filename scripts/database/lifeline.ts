@@ -56,14 +56,23 @@ export class Lifeline {
   /** Lets go: reports no more, and no longer keeps this program from ending. */
   async release(): Promise<void> {
     await this.#stdout.cancel();
-    this.#child.unref();
+    this.#unlessEnded(() => this.#child.unref());
   }
 
   /** Stops the server. Resolves once it is gone, and temporary data too. */
   async end(): Promise<void> {
-    this.#child.ref();
+    this.#unlessEnded(() => this.#child.ref());
     await this.#stdin.close().catch(() => {});
     await this.ended;
+  }
+
+  /** While a child ends, Deno has nothing any more that could be held or let go, and throws. */
+  #unlessEnded(change: () => void): void {
+    try {
+      change();
+    } catch (error) {
+      if (!(error instanceof Deno.errors.BadResource)) throw error;
+    }
   }
 
   async #follow(): Promise<void> {
