@@ -7,7 +7,8 @@
  * ```
  */
 import { cpus } from "node:os";
-import { helpText, list, parseFlags, text, toggle } from "../../scripts/cli/flags.ts";
+import { helpText, list, text, toggle } from "../../scripts/cli/flags.ts";
+import { parseFlags } from "../../scripts/cli/parse_flags.ts";
 import { Progress } from "../../scripts/cli/progress.ts";
 import { runScript, ScriptError, UsageError } from "../../scripts/cli/run.ts";
 import { type Database, openDatabase } from "../../scripts/database/connect.ts";
