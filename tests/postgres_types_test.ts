@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import type { Sql } from "postgres";
 import { PostgresText, PostgresWriteError, postgresWriter } from "../postgres.ts";
-import { databaseTest } from "./_database.ts";
+import { databaseTest, save } from "./_database.ts";
 
 /** What an array of PostgreSQL, JSON or a number might write in another way than the type reads it. */
 const TEXTS = [
@@ -108,3 +108,82 @@ async function castEach(sql: Sql): Promise<string[]> {
   const codes = await sql`select cast_each(${TEXTS}::text[]) as code`;
   return codes.map(({ code }) => code);
 }
+
+databaseTest("postgresWriter() refuses what JSON cannot hold, and keeps the rest", async (sql) => {
+  class Point {
+    x = 1;
+  }
+  const odd: [value: unknown, why: string][] = [
+    [new Map(), "has a Map in it, which JSON cannot hold"],
+    [new Set(), "has a Set in it, which JSON cannot hold"],
+    [new Float64Array(1), "has a Float64Array in it, which JSON cannot hold"],
+    [new ArrayBuffer(1), "has an ArrayBuffer in it, which JSON cannot hold"],
+    [new Point(), "has an instance of a class in it, which JSON cannot hold"],
+    [{ toJSON: () => 1 }, "has a function in it, which JSON cannot hold"],
+    [Symbol(), "has a symbol in it, which JSON cannot hold"],
+    [7n, "has a bigint in it, which JSON cannot hold"],
+    [NaN, "has NaN in it, which JSON cannot hold"],
+    [-Infinity, "has -Infinity in it, which JSON cannot hold"],
+    [new Date(NaN), "has an invalid date in it"],
+  ];
+  const inside: typeof odd = [[undefined, "has undefined in it, which JSON cannot hold"], ...odd];
+  const texts: typeof odd = [
+    ["a\0", "has a NUL character in it, which PostgreSQL cannot store"],
+    ["\ud800", "has half of a surrogate pair in it, which is not text"],
+  ];
+  const keys = texts.map(([text, why]): [unknown, string] => [{ [text as string]: 1 }, why]);
+  const bad = [
+    ...odd,
+    ...[...inside, ...texts].flatMap(([value, why]): typeof odd => [
+      [{ a: value }, why],
+      [[[value]], why],
+    ]),
+    ...texts,
+    ...keys,
+    [new Array(1), "has undefined in it, which JSON cannot hold"] as const,
+  ];
+  await sql`create table docs (n int, v jsonb, raw json, list jsonb[])`;
+  const writer = postgresWriter(sql, { table: "docs", columns: ["n", "v", "raw", "list"] });
+  const batch = { id: "b", attempt: 1, signal: new AbortController().signal };
+  const outcomes = await writer.send(
+    bad.map(([v], n) => ({ n, v, raw: null, list: null })),
+    batch,
+  );
+  assertEquals(
+    outcomes.map((error) => (error as Error).message),
+    bad.map(([, why]) => `Cannot save a row as column 'v' ${why}`),
+  );
+  const date = new Date("2024-02-29T12:34:56.789Z");
+  const good = [{ a: [1.5, null, "\ue000", { "": true }] }, Object.create(null), [], "", [
+    -0,
+    date,
+  ]];
+  const rows = good.map((v, n) => ({ n, v, raw: n === 0 ? "a\0\ud800" : v, list: [v] }));
+  await writer.send(rows, batch);
+  const saved = await sql`select v, raw, array_to_json(list) as list from docs order by n`;
+  const read = JSON.parse(JSON.stringify(good));
+  assertEquals(saved.map(({ v }) => v), read);
+  assertEquals(saved.map(({ raw }) => raw), ["a\0\ud800", ...read.slice(1)]);
+  assertEquals(saved.map(({ list }) => list), read.map((one: unknown) => [one]));
+});
+
+databaseTest("postgresWriter() splits a batch that is too large for one statement", async (sql) => {
+  await sql`create table texts (id int primary key, body text)`;
+  const body = "x".repeat(2 ** 23 + 1);
+  const rows = [0, 1].map((id) => ({ id, body }));
+  const writer = postgresWriter(sql, { table: "texts", columns: ["id", "body"] });
+  const batch = { id: "b", attempt: 1, signal: new AbortController().signal };
+  const error = await writer.send(rows, batch).then(() => undefined, (error) => error);
+  assert(error instanceof PostgresWriteError && error.bisectable, String(error));
+  assertEquals(await save(sql, rows, { table: "texts", columns: ["id", "body"] }), [
+    "inserted",
+    "inserted",
+  ]);
+  const huge = { id: 2, body: "x".repeat(2 ** 28) };
+  const [outcome] = await save(sql, [huge], { table: "texts", columns: ["id", "body"] });
+  assert(outcome instanceof PostgresWriteError, String(outcome));
+  assertEquals(
+    outcome.message,
+    "Cannot save a row as it has more than 268434432 characters (54000)",
+  );
+});

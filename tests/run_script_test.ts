@@ -284,6 +284,48 @@ Deno.test("rowMaker() takes a result that repeats the id, and none that changes 
   assertThrows(() => makeRow(7, { id: 7 }), Error, "its result has no columns");
 });
 
+Deno.test("rowMaker() takes nothing that a new table has no type for, and lets a known one tell", () => {
+  const odd = [new Map(), new Set(), new Float64Array(1), /a/, () => 1, Symbol()];
+  for (const a of odd) {
+    assertThrows(
+      () => rowMaker("id", undefined)(1, { a }),
+      Error,
+      "in column 'a', which --create-table has no type for",
+    );
+    assertEquals(rowMaker("id", [{ name: "a", required: false }])(1, { a }), { id: 1, a });
+  }
+  const result = { a: { b: 1 }, c: [new Map()], d: new Uint8Array(1), e: new Date(NaN), f: NaN };
+  assertEquals(rowMaker("id", undefined)(1, result), { id: 1, ...result });
+});
+
+runTest("rejects a result that JSON cannot hold, and saves the others", async (context) => {
+  const { sql, file, flags, run } = context;
+  const work = await file(
+    "odd.mjs",
+    `const docs = [1, "a", new Map(), { a: [new Set()] }, { a: NaN }, { a: "b\\0" }];
+    export default ({ id }) => ({ doc: docs[id] });`,
+  );
+  const path = await file("rows.csv", "id\n0\n1\n2\n3\n4\n5\n");
+  const rejects = await file("rejects.ndjson", "");
+  const { code, stdout } = await run([
+    work,
+    path,
+    ...flags,
+    "--create-table",
+    "--rejects",
+    rejects,
+  ]);
+  assertEquals([code, account(stdout)], [1, { read: 6, saved: 2, rejected: 4, computed: 5 }]);
+  assertEquals((await sql`select doc from users order by id`).map(({ doc }) => doc), [1, "a"]);
+  const reasons = (await linesIn(rejects)).map((line) => JSON.parse(line).reason).sort();
+  assertEquals(reasons, [
+    "Cannot save a row as column 'doc' has NaN in it, which JSON cannot hold",
+    "Cannot save a row as column 'doc' has a NUL character in it, which PostgreSQL cannot store",
+    "Cannot save a row as column 'doc' has a Set in it, which JSON cannot hold",
+    "its result has an object of type Map in column 'doc', which --create-table has no type for",
+  ]);
+});
+
 Deno.test("typeOf() finds the type of a column for its first values", () => {
   const cases: [values: unknown[], type: string][] = [
     [[1, 2, null], "bigint"],

@@ -2,6 +2,7 @@ import type { Sql } from "postgres";
 import type { Batch } from "../../batcher.ts";
 import { UnknownOutcomeError } from "../shared/outcome.ts";
 import { ask, cellOf } from "./ask.ts";
+import { badValue, PostgresWriteError } from "./errors.ts";
 import {
   type ConflictPlan,
   hasVersions,
@@ -12,13 +13,25 @@ import {
 } from "./insert.ts";
 import { run } from "./run.ts";
 import type { Table } from "./table.ts";
-import { arrayText, type Cell } from "./text.ts";
+import { arrayText, type Cell, lengthOf } from "./text.ts";
 
 /** What became of a row. */
 export type RowOutcome = "inserted" | "updated" | "skipped";
 
 /** Values that are written already, one array a column: `cells[column][row]`. */
 export type Cells = readonly (readonly Cell[])[];
+
+/**
+ * Most characters in a batch of several rows. Ten such batches may be under way, and each is to end
+ * within its timeout.
+ */
+const MAX_BATCH = 2 ** 24;
+
+/**
+ * Most characters in a row. Where each is escaped, JavaScript holds no longer text; and a message to the
+ * server has at most 1 GB, which is three bytes for each and some room.
+ */
+const MAX_ROW = 2 ** 28 - 2 ** 10;
 
 const OUTCOMES: Record<string, RowOutcome> = {
   i: "inserted",
@@ -47,6 +60,7 @@ export class Saver {
     cells: Cells,
     { attempt, unanswered = attempt > 1, signal }: Batch,
   ): Promise<readonly (RowOutcome | Error)[]> {
+    checkLength(cells);
     const parameters = cells.map(arrayText);
     const conflict = this.#conflict;
     if (conflict === undefined) return await this.#insert(parameters, cells[0].length, signal);
@@ -169,6 +183,22 @@ export class Saver {
       }),
     );
   }
+}
+
+/**
+ * Refuses rows that are too much for one statement, so that they come again in halves, and a row that
+ * is too much alone.
+ */
+function checkLength(cells: Cells): void {
+  const length = lengthOf(cells);
+  if (cells[0].length > 1 && length > MAX_BATCH) {
+    throw new PostgresWriteError(
+      "54000",
+      `Cannot save rows as they have more than ${MAX_BATCH} characters together (54000)`,
+    );
+  }
+  if (length <= MAX_ROW) return;
+  throw badValue("save rows", "54000", `it has more than ${MAX_ROW} characters (54000)`);
 }
 
 function allInserted(size: number): RowOutcome[] {

@@ -56,6 +56,15 @@ export function rowMaker(
     if (missing !== undefined) throw new Error(`its result has no column '${missing}'`);
     const empty = names.find((name) => (result as Row)[name] === undefined);
     if (empty !== undefined) throw new Error(`its result is undefined in column '${empty}'`);
+    const odd = known === undefined
+      ? names.find((name) => !hasType((result as Row)[name]))
+      : undefined;
+    if (odd !== undefined) {
+      const what = kindOf((result as Row)[odd]);
+      throw new Error(
+        `its result has ${what} in column '${odd}', which --create-table has no type for`,
+      );
+    }
     isFirst = false;
     for (const name of names) columns.add(name);
     const entries = names.map((name) => {
@@ -68,7 +77,9 @@ export function rowMaker(
 
 function kindOf(value: unknown): string {
   if (value === undefined) return "undefined";
-  return Array.isArray(value) ? "an array" : `a ${typeof value}`;
+  if (Array.isArray(value)) return "an array";
+  if (typeof value !== "object") return `a ${typeof value}`;
+  return `an object of type ${Object.prototype.toString.call(value).slice(8, -1)}`;
 }
 
 /** Options of {@linkcode resultSinks}. */
@@ -167,6 +178,16 @@ export function typeOf(values: readonly unknown[]): string {
   if (types.size === 1) return [...types][0];
   if (!types.isSubsetOf(NUMBERS)) return "jsonb";
   return types.has("numeric") ? "numeric" : "double precision";
+}
+
+/** Whether a column can be created for it. What is in an object is checked where it is written. */
+function hasType(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) {
+    return typeof value !== "function" && typeof value !== "symbol";
+  }
+  if (Array.isArray(value) || typeOfOne(value) !== "jsonb") return true;
+  const prototype = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
 }
 
 const NUMBERS = new Set(["bigint", "double precision", "numeric"]);
