@@ -118,15 +118,15 @@ databaseTest("postgresWriter() refuses what JSON cannot hold, and keeps the rest
     [new Set(), "has a Set in it, which JSON cannot hold"],
     [new Float64Array(1), "has a Float64Array in it, which JSON cannot hold"],
     [new ArrayBuffer(1), "has an ArrayBuffer in it, which JSON cannot hold"],
-    [new Point(), "has an instance of a class in it, which JSON cannot hold"],
-    [{ toJSON: () => 1 }, "has a function in it, which JSON cannot hold"],
+    [new Error("no"), "has an Error in it, which JSON cannot hold"],
+    [{ toJSON: () => NaN }, "has NaN in it, which JSON cannot hold"],
+    [() => 1, "has a function in it, which JSON cannot hold"],
     [Symbol(), "has a symbol in it, which JSON cannot hold"],
     [7n, "has a bigint in it, which JSON cannot hold"],
     [NaN, "has NaN in it, which JSON cannot hold"],
     [-Infinity, "has -Infinity in it, which JSON cannot hold"],
     [new Date(NaN), "has an invalid date in it"],
   ];
-  const inside: typeof odd = [[undefined, "has undefined in it, which JSON cannot hold"], ...odd];
   const texts: typeof odd = [
     ["a\0", "has a NUL character in it, which PostgreSQL cannot store"],
     ["\ud800", "has half of a surrogate pair in it, which is not text"],
@@ -134,12 +134,13 @@ databaseTest("postgresWriter() refuses what JSON cannot hold, and keeps the rest
   const keys = texts.map(([text, why]): [unknown, string] => [{ [text as string]: 1 }, why]);
   const bad = [
     ...odd,
-    ...[...inside, ...texts].flatMap(([value, why]): typeof odd => [
+    ...[...odd, ...texts].flatMap(([value, why]): typeof odd => [
       [{ a: value }, why],
       [[[value]], why],
     ]),
     ...texts,
     ...keys,
+    [{ a: [undefined] }, "has undefined in it, which JSON cannot hold"] as const,
     [new Array(1), "has undefined in it, which JSON cannot hold"] as const,
   ];
   await sql`create table docs (n int, v jsonb, raw json, list jsonb[])`;
@@ -154,10 +155,11 @@ databaseTest("postgresWriter() refuses what JSON cannot hold, and keeps the rest
     bad.map(([, why]) => `Cannot save a row as column 'v' ${why}`),
   );
   const date = new Date("2024-02-29T12:34:56.789Z");
-  const good = [{ a: [1.5, null, "\ue000", { "": true }] }, Object.create(null), [], "", [
-    -0,
-    date,
-  ]];
+  const good = [
+    { a: [1.5, null, "\ue000", { "": true }] },
+    ...[Object.create(null), [], "", [-0, date], { a: undefined }, new Point()],
+    { toJSON: () => ["itself"] },
+  ];
   const rows = good.map((v, n) => ({ n, v, raw: n === 0 ? "a\0\ud800" : v, list: [v] }));
   await writer.send(rows, batch);
   const saved = await sql`select v, raw, array_to_json(list) as list from docs order by n`;

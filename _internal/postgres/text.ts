@@ -199,36 +199,41 @@ function json(value: unknown, checkText?: (text: string) => void): string {
   }
 }
 
-/** What `JSON.stringify()` would leave out, or write as something else, is not what was meant. */
+/**
+ * Refuses what `JSON.stringify()` would write as something else, or not at all. A property that is
+ * undefined is left out, as it is where it is read again; and an object may say itself what it is.
+ */
 function checkJson(value: unknown, checkText: ((text: string) => void) | undefined): void {
   if (typeof value === "string") return checkText?.(value);
   if (value === null || typeof value === "boolean" || Number.isFinite(value)) return;
   if (value instanceof Date) return void time(value);
-  if (Array.isArray(value)) {
+  if (isRawJson(value)) return;
+  if (typeof value !== "object") refuseInJson(value);
+  if ("toJSON" in value && typeof value.toJSON === "function") {
+    checkJson(value.toJSON(""), checkText);
+  } else if (Array.isArray(value)) {
     for (const one of value) checkJson(one, checkText);
-  } else if (isPlain(value)) {
+  } else if (kindOf(value) === "Object") {
     for (const [name, one] of Object.entries(value)) {
       checkText?.(name);
-      checkJson(one, checkText);
+      if (one !== undefined) checkJson(one, checkText);
     }
-  } else if (!isRawJson(value)) {
-    throw new Unwritable(WRONG_TYPE, `has ${jsonKind(value)} in it, which JSON cannot hold`);
-  }
+  } else refuseInJson(value);
 }
 
-function isPlain(value: unknown): value is object {
-  if (typeof value !== "object" || value === null) return false;
-  const prototype = Object.getPrototypeOf(value);
-  return prototype === Object.prototype || prototype === null && !isRawJson(value);
+function kindOf(value: unknown): string {
+  return Object.prototype.toString.call(value).slice(8, -1);
+}
+
+function refuseInJson(value: unknown): never {
+  throw new Unwritable(WRONG_TYPE, `has ${jsonKind(value)} in it, which JSON cannot hold`);
 }
 
 function jsonKind(value: unknown): string {
   if (typeof value === "number" || value === undefined) return String(value);
   if (typeof value !== "object") return `a ${typeof value}`;
-  const name = Object.prototype.toString.call(value).slice(8, -1);
-  return name === "Object"
-    ? "an instance of a class"
-    : `${/^[AEIOU]/.test(name) ? "an" : "a"} ${name}`;
+  const kind = kindOf(value);
+  return `${/^[AEIOU]/.test(kind) ? "an" : "a"} ${kind}`;
 }
 
 function time(value: unknown): string | undefined {
