@@ -13,6 +13,9 @@ export class OnlyDeno extends Error {}
 /** The tests of the modules that are loaded. */
 export const tests = [];
 
+/** What is to be done after them. */
+export const afterwards = [];
+
 function test(...args) {
   const last = args.at(-1);
   const fn = typeof last === "function" ? last : last.fn;
@@ -20,6 +23,8 @@ function test(...args) {
   const name = options.name ?? args.find((arg) => typeof arg === "string") ?? fn.name;
   tests.push({ name, fn, ignore: options.ignore ?? false });
 }
+
+test.afterAll = (fn) => void afterwards.push(fn);
 
 const known = {
   test,

@@ -1,6 +1,6 @@
 // Runs the tests of some modules in Node or Bun, and prints what became of each as a line of JSON.
 import process from "node:process";
-import { OnlyDeno, tests } from "./not_deno.js";
+import { afterwards, OnlyDeno, tests } from "./not_deno.js";
 
 const TIMEOUT = 60_000;
 
@@ -19,7 +19,10 @@ process.on("uncaughtException", (error) => stray ??= { error });
 
 for (const file of process.argv.slice(2)) {
   tests.length = 0;
-  await import(`../${file}`);
+  await import(`../${file}`).catch((error) => {
+    console.error(error);
+    process.exit(1);
+  });
   for (const { name, fn, ignore } of [...tests]) {
     let timer;
     stray = undefined;
@@ -37,5 +40,6 @@ for (const file of process.argv.slice(2)) {
     const why = error && String(error?.stack ?? error);
     process.stdout.write(`${JSON.stringify({ file, name, outcome, why })}\n`);
   }
+  for (const fn of afterwards.splice(0)) await fn();
 }
 process.exit(0);
