@@ -7,7 +7,7 @@ import {
 } from "@std/assert";
 import bcrypt from "bcryptjs";
 import { Worker, type WorkerOptions } from "node:worker_threads";
-import type { FromThread } from "../_internal/pool/protocol.ts";
+import { type Envelope, POOL } from "../_internal/pool/protocol.ts";
 import { type HashEngine, HashPool } from "../hash_pool.ts";
 import { WorkerStartError } from "../pool.ts";
 import { rejection, settle } from "./_helpers.ts";
@@ -26,7 +26,7 @@ function fixture(file: string): (url: URL, options: WorkerOptions) => Worker {
 function noted(results: unknown[][]): (url: URL, options: WorkerOptions) => Worker {
   return (url, options) => {
     const worker = new Worker(url, options);
-    worker.on("message", (message: FromThread) => {
+    worker.on("message", ({ [POOL]: message }: Envelope) => {
       if (message.type === "answers") results.push([...message.results]);
     });
     return worker;

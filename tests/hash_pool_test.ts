@@ -8,7 +8,7 @@ import {
 } from "@std/assert";
 import * as fc from "fast-check";
 import { Worker, type WorkerOptions } from "node:worker_threads";
-import type { FromThread } from "../_internal/pool/protocol.ts";
+import { type Envelope, type FromThread, POOL } from "../_internal/pool/protocol.ts";
 import { HashPool } from "../hash_pool.ts";
 import { PoolClosedError, WorkError, WorkerStartError } from "../pool.ts";
 import { hashPassword, randomPassword, verifyPassword } from "../workload.ts";
@@ -26,7 +26,7 @@ const ignoreChild = ignore ||
 function listening(heard: (worker: Worker, message: FromThread) => void) {
   return (url: URL, options: WorkerOptions): Worker => {
     const worker = new Worker(url, options);
-    worker.on("message", (message: FromThread) => heard(worker, message));
+    worker.on("message", ({ [POOL]: message }: Envelope) => heard(worker, message));
     return worker;
   };
 }

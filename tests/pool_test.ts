@@ -49,12 +49,40 @@ Deno.test("WorkPool runs the export that it is told to", { ignore }, async () =>
 
 Deno.test("WorkPool passes over what the module says to its own parent", { ignore }, async () => {
   const source = `import { parentPort } from "node:worker_threads";
-    export default (n) => {
-      for (const said of [null, "half", { type: "progress" }]) parentPort.postMessage(said);
-      return 2 * n;
-    };`;
+    const types = ["ready", "unusable", "outOfMemory", "stray", "answers", "progress"];
+    function say() {
+      for (const said of [null, undefined, "half", 1, [], ...types.map((type) => ({ type }))]) {
+        parentPort.postMessage(said);
+        globalThis.postMessage?.(said);
+      }
+    }
+    say();
+    export function setup() { say(); }
+    export default (n) => { say(); return 2 * n; };`;
   await using pool = new WorkPool<{ default(n: number): number }>(module(source), { workers: 1 });
   assertEquals(await Promise.all([1, 2, 3].map((n) => pool.run(n))), [2, 4, 6]);
+});
+
+Deno.test("WorkPool is heard by no listener of the module, and by its thread whatever that does", {
+  ignore,
+}, async () => {
+  const source = `import { parentPort } from "node:worker_threads";
+    function listen() {
+      const heard = () => { throw new Error("heard"); };
+      parentPort.on("message", heard);
+      parentPort.addEventListener("message", heard);
+      parentPort.onmessage = globalThis.onmessage = heard;
+      parentPort.off("message", heard);
+      parentPort.on("message", heard);
+    }
+    function forget() {
+      // Deno has none that works.
+      try { parentPort.removeAllListeners("message"); } catch {}
+    }
+    listen();
+    export default (n) => { forget(); listen(); return 2 * n; };`;
+  await using pool = new WorkPool<{ default(n: number): number }>(module(source), { workers: 1 });
+  for (const n of [1, 2]) assertEquals(await pool.run(n), 2 * n);
 });
 
 Deno.test("WorkPool computes in all its workers at once", { ignore }, async () => {
@@ -68,9 +96,10 @@ const DEEDS: readonly (readonly [Exclude<Order, number>["do"], WorkFailure, RegE
   ["throwText", "threw", /its function threw the text "boom"$/],
   ["throwNothing", "threw", /its function threw undefined$/],
   ["throwFrozen", "threw", /its function threw an object$/],
-  ["throwFunction", "threw", /its function threw the text "a function that cannot be cloned"$/],
+  ["throwFunction", "threw", /its function threw a function that cannot be cloned$/],
+  ["throwSymbol", "threw", /its function threw a symbol that cannot be cloned$/],
   ["throwTrap", "threw", /its function threw RangeError$/],
-  ["throwProxy", "threw", /its function threw the text "something that cannot be read"$/],
+  ["throwProxy", "threw", /its function threw something that cannot be read$/],
   ["throwItself", "threw", /its function threw Error: its own cause$/],
   ["reject", "threw", /its function threw SyntaxError: rejected$/],
   ["thenTrap", "threw", /its function threw Error: a trap$/],

@@ -53,8 +53,8 @@ export interface WorkPoolOptions<M extends object = object, E extends PropertyKe
   /** Called for each result, before the caller gets it. */
   onComputed?: (computed: Computed) => void;
   /**
-   * Makes a worker, for bundlers: from a program that only imports this module, with the given
-   * options.
+   * Makes a worker, for bundlers: from a program that only imports this module, with all of the
+   * given options.
    *
    * @default {(url, options) => new Worker(url, options)}
    */

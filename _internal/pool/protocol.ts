@@ -1,14 +1,20 @@
+import type { MessagePort } from "node:worker_threads";
 import type { Thrown } from "./thrown.ts";
+
+/** By this name, pool and thread know what is theirs: the user's module may post messages of its own. */
+export const POOL = "burst-work-pool";
 
 /** What a thread is started with. By `type` it knows that it belongs to a pool. */
 export interface ThreadData {
-  readonly type: "burst-work-pool";
+  readonly type: typeof POOL;
   /** URL of the user's module. */
   readonly module: string;
   readonly export: string;
   readonly data: unknown;
   /** Memory of the {@linkcode Board}. */
   readonly board: SharedArrayBuffer;
+  /** Where the tasks come in, which no listener of the module hears. */
+  readonly tasks: MessagePort;
   /** Whether the pool wants to know when each task was computed. */
   readonly spans: boolean;
 }
@@ -38,6 +44,11 @@ export interface Answers {
   readonly ms: number;
   /** The beginning and the end of each, in common time, where the pool wants to know. */
   readonly spans: readonly (readonly [start: number, end: number] | undefined)[] | undefined;
+}
+
+/** A message of a thread. */
+export interface Envelope {
+  readonly [POOL]: FromThread;
 }
 
 /** What a thread tells the pool. */

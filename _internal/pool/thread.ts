@@ -2,7 +2,14 @@ import process from "node:process";
 import { getHeapStatistics } from "node:v8";
 import { type MessagePort, parentPort, workerData } from "node:worker_threads";
 import { Board, commonTime } from "./board.ts";
-import type { Failure, FromThread, ThreadData, ToThread } from "./protocol.ts";
+import {
+  type Envelope,
+  type Failure,
+  type FromThread,
+  POOL,
+  type ThreadData,
+  type ToThread,
+} from "./protocol.ts";
 import { packThrown, tellThrown } from "./thrown.ts";
 import { type LoadedWork, loadWork, UnusableWork } from "./work_module.ts";
 
@@ -264,7 +271,7 @@ function post(
   message: FromThread,
   transfer: readonly Transferable[] = [],
 ): void {
-  port.postMessage(message, transfer as never);
+  port.postMessage({ [POOL]: message } satisfies Envelope, transfer as never);
 }
 
 async function serve(port: MessagePort, data: ThreadData): Promise<void> {
@@ -275,12 +282,14 @@ async function serve(port: MessagePort, data: ThreadData): Promise<void> {
     });
   }
   letItselfBeEnded();
+  // In Node, a module can close the port. Then nothing can be answered.
+  port.on("close", () => process.exit());
   try {
     const work = await loadWork(data);
     // A promise that the module rejected and nobody holds comes to light in the next turn.
     await new Promise<void>((resolve) => setImmediate(resolve));
     const thread = new PoolThread(port, work, data);
-    port.on("message", thread.hear);
+    data.tasks.on("message", thread.hear);
     const teardown = work.teardown !== undefined;
     post(port, { type: "ready", atOnce: work.atOnce, teardown });
   } catch (error) {
@@ -310,4 +319,4 @@ function letItselfBeEnded(): void {
 
 // In a thread of a pool, this module is the program. Everywhere else it does nothing.
 const data = workerData as ThreadData | null | undefined;
-if (parentPort !== null && data?.type === "burst-work-pool") serve(parentPort, data);
+if (parentPort !== null && data?.type === POOL) serve(parentPort, data);

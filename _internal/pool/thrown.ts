@@ -3,6 +3,8 @@ import { describe } from "../shared/validate.ts";
 /** Something thrown, in a form that can be sent to another thread whatever it was. */
 export type Thrown =
   | { readonly value: unknown }
+  /** It cannot be sent: what it was, in words. */
+  | { readonly unsent: string }
   | {
     readonly name: string;
     readonly message: string;
@@ -21,7 +23,9 @@ const MAX_DEPTH = 8;
 /** Packs what was thrown. It trusts nothing: getters may throw, and proxies do anything. */
 export function packThrown(thrown: unknown, depth = 0): Thrown {
   try {
-    if (!(thrown instanceof Error)) return { value: isCloneable(thrown) ? thrown : name(thrown) };
+    if (!(thrown instanceof Error)) {
+      return isCloneable(thrown) ? { value: thrown } : { unsent: name(thrown) };
+    }
     const cause = read(thrown, "cause");
     return {
       name: text(read(thrown, "name")) ?? "Error",
@@ -34,13 +38,14 @@ export function packThrown(thrown: unknown, depth = 0): Thrown {
         .filter(([_, value]) => isCloneable(value)),
     };
   } catch {
-    return { value: "something that cannot be read" };
+    return { unsent: "something that cannot be read" };
   }
 }
 
 /** The same again, on the other side. */
 export function unpackThrown(thrown: Thrown): unknown {
   if ("value" in thrown) return thrown.value;
+  if ("unsent" in thrown) return thrown.unsent;
   const { name, message, stack, cause, properties } = thrown;
   const Class = Object.hasOwn(CLASSES, name) ? CLASSES[name as keyof typeof CLASSES] : Error;
   const error = new Class(message, cause === undefined ? {} : { cause: unpackThrown(cause) });
@@ -55,6 +60,7 @@ export function unpackThrown(thrown: Thrown): unknown {
 
 /** What was thrown, in a few words for the middle of a sentence. */
 export function tellThrown(thrown: Thrown): string {
+  if ("unsent" in thrown) return thrown.unsent;
   if (!("value" in thrown)) {
     return thrown.message === "" ? thrown.name : `${thrown.name}: ${thrown.message}`;
   }

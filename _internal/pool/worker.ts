@@ -1,6 +1,11 @@
-import type { Worker, WorkerOptions } from "node:worker_threads";
+import {
+  MessageChannel,
+  type MessagePort,
+  type Worker,
+  type WorkerOptions,
+} from "node:worker_threads";
 import { Board, commonTime, SLOTS } from "./board.ts";
-import type { Answers, FromThread, ThreadData, ToThread } from "./protocol.ts";
+import { type Answers, type Envelope, POOL, type ThreadData, type ToThread } from "./protocol.ts";
 import type { Holder, Task } from "./task.ts";
 import { THREAD } from "./thread.ts";
 import { packThrown, tellThrown, type Thrown, unpackThrown } from "./thrown.ts";
@@ -14,21 +19,12 @@ const END_TIMEOUT = 5000;
  */
 const ABANDONED_TIMEOUT = 500;
 
-/** Messages of a thread of the pool. */
-const TYPES: ReadonlySet<unknown> = new Set<FromThread["type"]>([
-  "ready",
-  "unusable",
-  "outOfMemory",
-  "stray",
-  "answers",
-]);
-
 const OUT_OF_MEMORY = "the worker ran out of memory";
 
 /** How the workers of a pool are made. */
 export interface WorkerSettings {
   readonly createWorker: (url: URL, options: WorkerOptions) => Worker;
-  readonly thread: Omit<ThreadData, "type" | "board">;
+  readonly thread: Omit<ThreadData, "type" | "board" | "tasks">;
   /** Most milliseconds until a worker is ready. */
   readonly startTimeout: number;
   /** Most milliseconds that a call may take. */
@@ -69,6 +65,8 @@ export class PoolWorker implements Holder {
   readonly #events: WorkerEvents;
   readonly #board = new Board();
   readonly #worker: Worker;
+  /** Where it is sent tasks. */
+  readonly #port: MessagePort;
   /** What it was given and has not passed, in its order. What was taken back has left a hole. */
   #hand: (Task | undefined)[] = [];
   /** Position of the first of them. */
@@ -86,18 +84,28 @@ export class PoolWorker implements Holder {
     const { createWorker, thread, startTimeout, maxHeap } = settings;
     this.#settings = settings;
     this.#events = events;
+    const { port1, port2 } = new MessageChannel();
+    this.#port = port1;
     const workerData: ThreadData = {
-      type: "burst-work-pool",
+      type: POOL,
       board: this.#board.buffer,
+      tasks: port2,
       ...thread,
     };
-    this.#worker = createWorker(threadUrl(new URL(THREAD)), {
-      workerData,
-      resourceLimits: { maxOldGenerationSizeMb: maxHeap },
-    });
+    try {
+      this.#worker = createWorker(threadUrl(new URL(THREAD)), {
+        workerData,
+        transferList: [port2],
+        resourceLimits: { maxOldGenerationSizeMb: maxHeap },
+      });
+    } catch (error) {
+      port1.close();
+      port2.close();
+      throw error;
+    }
     const { promise, resolve } = Promise.withResolvers<void>();
     this.ended = promise;
-    this.#worker.on("message", (message: FromThread) => this.#hear(message));
+    this.#worker.on("message", (said: Partial<Envelope> | null) => this.#hear(said));
     this.#worker.on("error", (error: Error & { code?: string }) => {
       const isMemory = error?.code === "ERR_WORKER_OUT_OF_MEMORY";
       const died = this.ready
@@ -111,6 +119,7 @@ export class PoolWorker implements Holder {
     });
     this.#worker.on("exit", (code: number) => {
       resolve();
+      port1.close();
       const when = this.ready ? "" : " before it was ready";
       this.#died({ why: `the worker ended with exit code ${code}${when}` });
     });
@@ -129,7 +138,7 @@ export class PoolWorker implements Holder {
     for (const i of tasks.keys()) this.#board.offer(start + i);
     const message: ToThread = { type: "tasks", tasks: tasks.map(({ value }) => value) };
     try {
-      this.#worker.postMessage(message, tasks[0].transfer as never);
+      this.#port.postMessage(message, tasks[0].transfer as never);
     } catch (error) {
       if (tasks.length === 1) return this.#events.unsendable(tasks[0], error);
       for (const task of tasks) this.give([task]);
@@ -200,16 +209,17 @@ export class PoolWorker implements Holder {
     if (!gently) this.#worker.terminate();
     else {
       // Deno 2.9 panics when a thread is terminated that is loading its modules.
-      if (this.ready) this.#worker.postMessage({ type: "end" } satisfies ToThread);
+      if (this.ready) this.#port.postMessage({ type: "end" } satisfies ToThread);
       const timer = setTimeout(() => this.#worker.terminate(), END_TIMEOUT);
       this.ended.then(() => clearTimeout(timer));
     }
     return this.ended;
   }
 
-  #hear(message: FromThread): void {
+  #hear(said: Partial<Envelope> | null): void {
+    const message = said?.[POOL];
     // The user's module may have something to say to the thread that it believes to have started it.
-    if (!TYPES.has(message?.type)) return;
+    if (message === undefined) return;
     if (this.#ending) {
       if (message.type === "ready" || message.type === "unusable") this.#worker.terminate();
       return;

@@ -38,7 +38,7 @@ const EXCEPTIONS: readonly (readonly [runtimes: RegExp, test: RegExp, why: strin
   [/Node/, /does nothing in a worker of the user's/, "Node has no Worker of the web"],
   [/Node/, /what node:crypto gives for the same salt/, "the test uses Uint8Array.fromBase64"],
   [/./, /leaves no timer/, "it asks Deno for the timers"],
-  [/./, /function does "(denoExit|close)"/, "it calls Deno.exit() and close() of the web"],
+  [/./, /function does "denoExit"/, "it calls Deno.exit()"],
   [/./, /brings over an error with its class/, "it looks for a line of TypeScript in the stack"],
   [/./, /module is of no use: (Module not found|SyntaxError)/, "the sentence is Deno's"],
   [/Bun/, /heap flat/, "the collector cannot be asked in V8's way"],
