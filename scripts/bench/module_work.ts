@@ -1,5 +1,8 @@
+import { Console } from "node:console";
+import process from "node:process";
 import { WorkError, WorkerStartError, WorkPool } from "../../pool.ts";
 import { ScriptError } from "../cli/run.ts";
+import { createWorker } from "../run/worker.ts";
 import type { Items } from "./items.ts";
 import { PoolClock } from "./pool_clock.ts";
 import { savableText } from "./savable.ts";
@@ -38,7 +41,7 @@ export function moduleWork(module: URL, name: string, items: Items): Work {
  * @throws {ScriptError} If it cannot.
  */
 export async function checkModule(module: URL): Promise<void> {
-  await using pool = new WorkPool(module, { workers: 1 });
+  await using pool = new WorkPool(module, { workers: 1, createWorker });
   await pool.start().catch((error) => {
     throw error instanceof WorkerStartError ? new ScriptError(firstLine(error.message)) : error;
   });
@@ -52,9 +55,13 @@ async function openWork(
   onMeasured: (eachMs: number) => void,
 ): Promise<OpenWork> {
   const { count, task, place } = items;
-  const { run, teardown } = await load(module);
+  const restoreOutput = divertOutput();
+  const { run, teardown } = await load(module).catch((error) => {
+    restoreOutput();
+    throw error;
+  });
   const clock = new PoolClock();
-  const pool = new WorkPool(module, { workers, onComputed: clock.onComputed });
+  const pool = new WorkPool(module, { workers, onComputed: clock.onComputed, createWorker });
 
   const failed = (id: number, why: string) =>
     new ScriptError(`Cannot compute ${place(id)} as ${why}`);
@@ -91,6 +98,8 @@ async function openWork(
       await teardown?.();
     } catch (error) {
       throw new ScriptError(`Cannot end the module as its teardown() threw ${tell(error)}`);
+    } finally {
+      restoreOutput();
     }
   }
 
@@ -112,6 +121,24 @@ async function openWork(
     computeOnPool: () => computeOnPool(),
     findWrong: () => Promise.resolve(undefined),
     [Symbol.asyncDispose]: dispose,
+  };
+}
+
+/**
+ * Has what the module prints on this thread come out at the standard error, as on the other there is
+ * the report.
+ *
+ * @returns Undoes it.
+ */
+function divertOutput(): () => void {
+  const own = { ...console };
+  const { write } = process.stdout;
+  const { error: _, warn: __, ...diverted } = new Console(process.stderr);
+  Object.assign(console, diverted);
+  process.stdout.write = process.stderr.write.bind(process.stderr);
+  return () => {
+    Object.assign(console, own);
+    process.stdout.write = write;
   };
 }
 
