@@ -3,7 +3,16 @@ import { Socket } from "node:net";
 import { assert, assertEquals } from "@std/assert";
 import { postgresOptions, postgresWriter } from "../postgres.ts";
 import { rejection, settle } from "./_helpers.ts";
-import { assertUsable, type Lines, proxyTest, rowOf, USERS, WITHOUT_KEY } from "./_faults.ts";
+import {
+  assertUsable,
+  IGNORE,
+  type Lines,
+  proxyTest,
+  rowOf,
+  USERS,
+  WITH_KEY,
+  WITHOUT_KEY,
+} from "./_faults.ts";
 
 /** Resets the connection under a statement, and does something as soon as that is rejected. */
 async function onReset<T>({ via, proxy }: Lines, then: () => T): Promise<T> {
@@ -63,6 +72,28 @@ proxyTest(
     assertEquals((await sql`select from users`).count, 1);
   },
   plainSocket,
+);
+
+proxyTest(
+  "postgresWriter() finds the answer after one that broke off behind its row",
+  async (lines) => {
+    const { sql, via, proxy } = lines;
+    await sql.unsafe(WITH_KEY);
+    const writer = postgresWriter(via, { ...USERS, conflict: IGNORE });
+    const { signal } = new AbortController();
+    const send = (id: number) => writer.send([rowOf(id)], { id: `${id}`, attempt: 1, signal });
+    await send(1); // prepares the statement
+    const [connection] = proxy.connections;
+    const rowHasCome = connection.toClient.holdBefore("C");
+    const lost = rejection(send(2));
+    await rowHasCome;
+    await settle();
+    connection.cut();
+    assertEquals((await lost as { outcome?: string }).outcome, "unknown");
+    assertEquals(await send(3), ["inserted"]);
+    assertEquals(await send(3), ["skipped"]);
+  },
+  { ...postgresOptions },
 );
 
 proxyTest("postgresOptions has a statement answered that comes with an error", async (lines) => {

@@ -7,12 +7,13 @@ export interface Backend {
 }
 
 /**
- * Rows in the driver's own bytes, how many the server counted, which backend it was, and how the driver
- * calls the statement.
+ * Rows in the driver's own bytes, how many the server counted, which command it has run (none where it
+ * has not answered), which backend it was, and how the driver calls the statement.
  */
 export type Answer =
   & {
     readonly count: number | null;
+    readonly command: string | null;
     readonly state: Backend;
     readonly statement: { readonly name: string };
   }
@@ -119,9 +120,13 @@ export class Statement {
 }
 
 function readAnswer(result: Answer): Statement["end"] {
-  // The driver takes the greeting of a new connection for the answer to what the last one lost.
-  if (result.count !== null || result.length > 0) return { result };
-  return { error: lost("the connection broke before the answer") };
+  // The driver takes the greeting of a new connection for the answer to what the last one lost, with
+  // the rows that had come.
+  if (result.command === null) return { error: lost("the connection broke before the answer") };
+  // Where a connection broke among rows, the driver goes on counting them in the next answer.
+  const first = result.findIndex((_, i) => i in result);
+  if (first > 0) (result as unknown as Uint8Array[][]).splice(0, first);
+  return { result };
 }
 
 /** The error of a statement for which the driver has none. */
