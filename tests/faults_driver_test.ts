@@ -1,7 +1,7 @@
 // What postgres.js does wrong when a connection breaks, and how little comes of it.
 import { Socket } from "node:net";
 import { assert, assertEquals } from "@std/assert";
-import { postgresOptions, postgresWriter } from "../postgres.ts";
+import { postgresOptions, type PostgresWriteError, postgresWriter, type Row } from "../postgres.ts";
 import { rejection, settle } from "./_helpers.ts";
 import {
   assertUsable,
@@ -95,6 +95,25 @@ proxyTest(
   },
   { ...postgresOptions },
 );
+
+proxyTest("postgresWriter() takes no error of another statement for its own", async (lines) => {
+  const { sql, via, proxy } = lines;
+  await sql.unsafe("create table users (id int primary key, hash text check (hash <> 'bad'))");
+  const writer = postgresWriter(via, { ...USERS, conflict: IGNORE });
+  const { signal } = new AbortController();
+  const send = (row: Row) => writer.send([row], { id: "1", attempt: 1, signal });
+  await send(rowOf(1)); // prepares the statement
+  const [connection] = proxy.connections;
+  const errorHasCome = connection.toClient.holdBefore("Z");
+  const lost = rejection(send({ id: 2, hash: "bad" }));
+  await errorHasCome;
+  await settle();
+  connection.cut();
+  await lost;
+  const { code, outcome, retryable } = await rejection(send(rowOf(3))) as PostgresWriteError;
+  assertEquals([code, outcome, retryable], ["CONNECTION_CLOSED", "failed", true]);
+  assertEquals(await send(rowOf(3)), ["inserted"]);
+}, { ...postgresOptions });
 
 proxyTest("postgresOptions has a statement answered that comes with an error", async (lines) => {
   const { via } = lines;

@@ -71,9 +71,18 @@ export class Statement {
         this.end = readAnswer(result as Answer);
       },
       (error) => {
-        this.end = { error };
+        this.end = { error: this.#isForeign(error) ? lost("its connection broke") : error };
       },
     );
+  }
+
+  /**
+   * Whether it is the answer to another statement, whose connection broke behind it: the driver gives it
+   * to the one for which it connects again, and which it has not sent yet. A pooler that cannot connect
+   * says so with a code of class 08.
+   */
+  #isForeign({ severity, code }: { severity?: string; code?: string }): boolean {
+    return severity === "ERROR" && this.sentTo === undefined && !code?.startsWith("08");
   }
 
   /** Whether the backend works on it. */
