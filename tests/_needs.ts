@@ -1,5 +1,6 @@
 import "./_temporary.ts";
 import { userInfo } from "node:os";
+import process from "node:process";
 import { allowed } from "./_permissions.ts";
 
 /** Something that a test needs and not every machine has. */
@@ -20,14 +21,10 @@ function hasName(): boolean {
   }
 }
 
-export const ROOT: Need = { name: "root", met: allowed && isUnix() && Deno.uid() === 0 };
+export const ROOT: Need = { name: "root", met: allowed && process.getuid?.() === 0 };
 
 /** Signals and a shell. */
-export const UNIX: Need = { name: "Unix", met: isUnix() };
-
-function isUnix(): boolean {
-  return Deno.build.os !== "windows";
-}
+export const UNIX: Need = { name: "Unix", met: Deno.build.os !== "windows" };
 
 /**
  * Name and `ignore` of a test that needs something. Where this machine lacks it, or the permissions
