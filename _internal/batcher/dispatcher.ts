@@ -1,11 +1,9 @@
-import { atEndOfTurn, LONG_TURN } from "../shared/event_loop.ts";
+import { atEndOfTurnUnlessSoon, LONG_TURN } from "../shared/event_loop.ts";
 import { MAX_TIMER_DELAY } from "../shared/validate.ts";
 import type { Clock } from "./clock.ts";
 import type { ResolvedOptions } from "./options.ts";
 import type { PendingBatch } from "./pending_batch.ts";
 import type { Queue } from "./queue.ts";
-
-const DONE = Promise.resolve();
 
 /** The dispatch rule: when a batch is due, and when it leaves. */
 export class Dispatcher<T, R> {
@@ -14,8 +12,6 @@ export class Dispatcher<T, R> {
   /** Calls of the send function in flight: each holds a slot. */
   inFlight = 0;
   #isPaused = false;
-  /** Whether the end of this turn is waited for once all that runs now is through. */
-  #willWait = false;
   /** Cancels the check of the queue at the end of this turn. */
   #callOffTurn: (() => void) | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -113,26 +109,12 @@ export class Dispatcher<T, R> {
     if (filling === undefined) {
       this.#callOffTurn?.();
       this.#callOffTurn = undefined;
-    } else if (linger === 0) this.#waitForEndOfTurn();
+    } else if (linger === 0) this.#callOffTurn ??= atEndOfTurnUnlessSoon(() => this.#endTurn());
     const nextDue = filling === undefined || linger === 0 ? Infinity : filling.at + linger;
     this.#setTimer(Math.min(nextDue, nextRetry), now);
     if (filling !== undefined) {
       this.#nextLook = Math.min(this.#nextLook, filling.at + (linger || LONG_TURN));
     }
-  }
-
-  /**
-   * What is added in one go often fills its batches and has left when that is through. To wait for the
-   * end of the turn all the same would take some 40 µs in Deno in a program that is mostly idle.
-   */
-  #waitForEndOfTurn(): void {
-    if (this.#willWait || this.#callOffTurn !== undefined) return;
-    this.#willWait = true;
-    DONE.then(() => {
-      this.#willWait = false;
-      if (this.#queue.filling === undefined) return;
-      this.#callOffTurn = atEndOfTurn(() => this.#endTurn());
-    });
   }
 
   /** With no delay, what was added in this turn leaves at its end. */

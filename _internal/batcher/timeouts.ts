@@ -1,7 +1,4 @@
-import { atEndOfTurn } from "../shared/event_loop.ts";
-
-/** Turns of the microtask queue in which a call that needs no server is answered. */
-const SOON = 16;
+import { atEndOfTurnUnlessSoon } from "../shared/event_loop.ts";
 
 /**
  * Ends the calls that are out for too long. All have the same time, so that they are due in the order
@@ -13,8 +10,6 @@ export class Timeouts {
   readonly timeout: number;
   /** What ends each call, and when, in milliseconds of the monotonic clock. */
   readonly #out = new Map<() => void, number>();
-  /** Whether the end of this turn is waited for unless all calls are answered very soon. */
-  #willWait = false;
   #callOff: (() => void) | undefined;
 
   constructor(timeout: number) {
@@ -24,7 +19,7 @@ export class Timeouts {
   /** Calls `end` once the time is up, unless it is stopped before. */
   start(end: () => void): void {
     this.#out.set(end, performance.now() + this.timeout);
-    if (this.#callOff === undefined && !this.#willWait) void this.#waitForEndOfTurn();
+    this.#callOff ??= atEndOfTurnUnlessSoon(() => this.#setTimer());
   }
 
   stop(end: () => void): void {
@@ -32,13 +27,6 @@ export class Timeouts {
     if (this.#out.size > 0) return;
     this.#callOff?.();
     this.#callOff = undefined;
-  }
-
-  async #waitForEndOfTurn(): Promise<void> {
-    this.#willWait = true;
-    for (let i = 0; i < SOON; i++) await undefined;
-    this.#willWait = false;
-    if (this.#out.size > 0) this.#callOff ??= atEndOfTurn(() => this.#setTimer());
   }
 
   #setTimer(): void {
