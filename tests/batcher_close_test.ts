@@ -6,7 +6,7 @@ import {
   assertStrictEquals,
 } from "@std/assert";
 import { AsyncBatcher, FlushError, UnknownOutcomeError, UnsentError } from "../batcher.ts";
-import { ControlledSend, fakeClock, isPending, rejection, settle } from "./_helpers.ts";
+import { ControlledSend, fakeClock, isPending, rejection, settle, stillClock } from "./_helpers.ts";
 
 Deno.test("AsyncBatcher.close() sends more items than one batch holds", async () => {
   const sizes: number[] = [];
@@ -230,6 +230,7 @@ Deno.test("AsyncBatcher is aborted by its signal", async () => {
 });
 
 Deno.test("AsyncBatcher.add() withdraws a queued item when its signal is aborted", async () => {
+  using _clock = stillClock();
   const { send, calls } = new ControlledSend<number>();
   const batcher = new AsyncBatcher(send);
   const controller = new AbortController();

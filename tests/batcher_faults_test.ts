@@ -9,7 +9,7 @@ import {
   UnknownOutcomeError,
   UnsentError,
 } from "../batcher.ts";
-import { ControlledSend, fakeClock, isPending, rejection, settle } from "./_helpers.ts";
+import { ControlledSend, fakeClock, isPending, rejection, settle, stillClock } from "./_helpers.ts";
 
 const firstLetter = (item: string) => item[0];
 
@@ -225,6 +225,7 @@ Deno.test("AsyncBatcher does not accept an item whose own functions abort the ba
 });
 
 Deno.test("AsyncBatcher waits for promises among the results", async () => {
+  using _clock = stillClock();
   const gate = Promise.withResolvers<void>();
   const no = new Error("two is taken");
   const batcher = new AsyncBatcher<number, string>((items) =>

@@ -1,6 +1,14 @@
 import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import { AsyncBatcher, type AsyncBatcherOptions, OutcomeError, type Send } from "../batcher.ts";
-import { compute, ControlledSend, fakeClock, isPending, rejection, settle } from "./_helpers.ts";
+import {
+  compute,
+  ControlledSend,
+  fakeClock,
+  isPending,
+  rejection,
+  settle,
+  stillClock,
+} from "./_helpers.ts";
 
 function fine(): Promise<void> {
   return Promise.resolve();
@@ -85,6 +93,7 @@ Deno.test("AsyncBatcher with groupBy mixes no groups, and each leaves when it is
 });
 
 Deno.test("AsyncBatcher with groupBy keeps a group together when its items are sent again", async () => {
+  using _clock = stillClock();
   const batches: string[][] = [];
   const busy = Object.assign(new Error("busy"), { retryable: true });
   const batcher = new AsyncBatcher<string>((items) => {

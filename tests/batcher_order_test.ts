@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertInstanceOf } from "@std/assert";
 import { AsyncBatcher, type Send, UnknownOutcomeError, UnsentError } from "../batcher.ts";
-import { ControlledSend, fakeClock, isPending, rejection, settle } from "./_helpers.ts";
+import { ControlledSend, fakeClock, isPending, rejection, settle, stillClock } from "./_helpers.ts";
 
 const firstLetter = (item: string) => item[0];
 
@@ -133,6 +133,7 @@ Deno.test("AsyncBatcher with orderingKey keeps the order where an item of a batc
 });
 
 Deno.test("AsyncBatcher with orderingKey never has two items of a key in a batch", async () => {
+  using _clock = stillClock();
   const batches: string[][] = [];
   // deno-lint-ignore require-await
   const batcher = new AsyncBatcher<string>(async (items) => void batches.push([...items]), {

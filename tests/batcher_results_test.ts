@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertInstanceOf, assertStrictEquals } from "@std/assert";
 import { AsyncBatcher, type BatchReport, FlushError, UnknownOutcomeError } from "../batcher.ts";
-import { ControlledSend, fakeClock, isPending, rejection, settle } from "./_helpers.ts";
+import { ControlledSend, fakeClock, isPending, rejection, settle, stillClock } from "./_helpers.ts";
 
 Deno.test("AsyncBatcher.add() gives every caller its own result, after the batch has settled", async () => {
   const { send, calls } = new ControlledSend<string, number>();
@@ -58,6 +58,7 @@ Deno.test("AsyncBatcher.add() gives every caller its own result, whatever else i
 });
 
 Deno.test("AsyncBatcher.add() settles with the item's own end, at the first attempt or at the second", async () => {
+  using _clock = stillClock();
   const refused = Object.assign(new Error("taken"), { bisectable: true });
   const busy = Object.assign(new Error("busy"), { retryable: true });
   const { send, calls } = new ControlledSend<string, string | Error>();

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertInstanceOf, assertStrictEquals } from "@std/assert";
 import { AsyncBatcher, type BatchReport, type Send, UnknownOutcomeError } from "../batcher.ts";
-import { ControlledSend, fakeClock, isPending, rejection, settle } from "./_helpers.ts";
+import { ControlledSend, fakeClock, isPending, rejection, settle, stillClock } from "./_helpers.ts";
 
 Deno.test("AsyncBatcher sends a batch again, with the same id, as often as retry allows", async () => {
   const seen: [string, number][] = [];
@@ -82,6 +82,7 @@ Deno.test("AsyncBatcher gives up at the deadline, with the last error", async ()
 });
 
 Deno.test("AsyncBatcher sends only those items again whose error says that another time may help", async () => {
+  using _clock = stillClock();
   const { send, calls } = new ControlledSend<string, string>();
   const reports: BatchReport[] = [];
   const batcher = new AsyncBatcher(send, {

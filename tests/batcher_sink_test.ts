@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { AsyncBatcher, type BatchReport, type Sink } from "../batcher.ts";
+import { stillClock } from "./_helpers.ts";
 
 /** A sink that is a class, and keeps the sizes of its batches. */
 class SizesSink implements Sink<number> {
@@ -13,6 +14,7 @@ class SizesSink implements Sink<number> {
 }
 
 async function sizesOf(options: ConstructorParameters<typeof AsyncBatcher<number>>[1]) {
+  using _clock = stillClock();
   const sink = new SizesSink();
   await using batcher = new AsyncBatcher(sink, options);
   await Promise.all([1, 2, 3, 4, 5].map((item) => batcher.add(item)));

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { PoolClosedError, WorkError, WorkerStartError } from "../pool.ts";
 import { type ItemEnd, PipelineError, type PipelineOptions, runPipeline } from "../pipeline.ts";
-import { ControlledSend, isPending, rejection, settle } from "./_helpers.ts";
+import { ControlledSend, isPending, rejection, settle, stillClock } from "./_helpers.ts";
 
 /** Runs a pipeline to its failure. */
 async function failureOf(running: Promise<unknown>): Promise<PipelineError> {
@@ -283,6 +283,7 @@ Deno.test("runPipeline() brings to its end what was read before the source faile
 });
 
 Deno.test("runPipeline() stops when the sink refuses for good, and goes on when an answer is lost", async () => {
+  using _clock = stillClock();
   for (
     const { error, expected } of [
       { error: new Error("no table"), expected: { unknown: 0, inserted: 2 } },
@@ -318,6 +319,7 @@ Deno.test("runPipeline() stops when the sink refuses for good, and goes on when 
 });
 
 Deno.test("runPipeline() sends nothing after a refusal for good, waits for what is out, and tells why", async () => {
+  using _clock = stillClock();
   const { calls, send } = new ControlledSend<number>();
   const error = new Error("no table");
   const ends: ItemEnd[] = [];
