@@ -107,7 +107,10 @@ test("--work takes a module with setup() and many() and no default, and a result
 
 test("--work calls teardown() in each thread, keeps what it prints off the report, and tells what it throws", async () => {
   const work = `export default (n) => n;
-    export const teardown = () => console.log("bye");`;
+    export const teardown = () => {
+      console.log("bye");
+      Deno.stdout.writeSync(new TextEncoder().encode("bytes\\n"));
+    };`;
   const args = ["--work", "{}/work.js", "--count", "3", "--workers", "1", "--modes", "pool"];
   // What a thread prints comes out of the process, and not through this isolate's console.
   const ended = await withFiles(
@@ -116,10 +119,10 @@ test("--work calls teardown() in each thread, keeps what it prints off the repor
     (...args) => output(start(args)),
   );
   // Where it was tried, in the pool, and on the main thread.
-  assertEquals([ended.code, ended.stderr], [0, "bye\n".repeat(3)]);
+  assertEquals([ended.code, ended.stderr], [0, "bye\nbytes\n".repeat(3)]);
   assertEquals(JSON.parse(ended.stdout).results[0].rowsSaved, 3);
   const broken = await withFiles(
-    { "work.js": work.replace('console.log("bye")', "{ throw new Error('no end') }") },
+    { "work.js": work.replace('console.log("bye")', "throw new Error('no end')") },
     [...args, "--repeat", "1"],
     onDatabase,
   );

@@ -1,7 +1,6 @@
-import { Console } from "node:console";
-import process from "node:process";
 import { WorkError, WorkerStartError, WorkPool } from "../../pool.ts";
 import { ScriptError } from "../cli/run.ts";
+import { divertOutput } from "../run/output.ts";
 import { createWorker } from "../run/worker.ts";
 import type { Items } from "./items.ts";
 import { PoolClock } from "./pool_clock.ts";
@@ -121,24 +120,6 @@ async function openWork(
     computeOnPool: () => computeOnPool(),
     findWrong: () => Promise.resolve(undefined),
     [Symbol.asyncDispose]: dispose,
-  };
-}
-
-/**
- * Has what the module prints on this thread come out at the standard error, as on the other there is
- * the report.
- *
- * @returns Undoes it.
- */
-function divertOutput(): () => void {
-  const own = { ...console };
-  const { write } = process.stdout;
-  const { error: _, warn: __, ...diverted } = new Console(process.stderr);
-  Object.assign(console, diverted);
-  process.stdout.write = process.stderr.write.bind(process.stderr);
-  return () => {
-    Object.assign(console, own);
-    process.stdout.write = write;
   };
 }
 

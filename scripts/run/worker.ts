@@ -1,15 +1,9 @@
 import { Worker, type WorkerOptions } from "node:worker_threads";
 
-/**
- * Makes a thread whose standard output is the standard error: on that of the program there is the
- * account, which other programs may read.
- */
+/** Makes a thread whose standard output is the standard error of the program. */
 export function createWorker(url: URL, options: WorkerOptions): Worker {
-  const code = `import { Console } from "node:console";
-    import process from "node:process";
-    globalThis.console = new Console(process.stderr);
-    process.stdout.write = process.stderr.write.bind(process.stderr);
-    Object.defineProperty(Deno, "stdout", { value: Deno.stderr });
+  const code = `import { divertOutput } from ${JSON.stringify(import.meta.resolve("./output.ts"))};
+    divertOutput();
     await import(${JSON.stringify(url.href)});`;
   return new Worker(new URL(`data:text/javascript,${encodeURIComponent(code)}`), options);
 }
