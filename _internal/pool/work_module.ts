@@ -55,11 +55,9 @@ type Fn = (...args: unknown[]) => unknown;
 
 function fn(exports: Record<string, unknown>, name: string): Fn | undefined {
   const value = exports[name];
-  const isClass = typeof value === "function" && /^class\b/.test(String(value));
-  if (value === undefined || typeof value === "function" && !isClass) {
-    return value as Fn | undefined;
-  }
-  const current = isClass ? "a class" : describe(value);
+  if (value === undefined) return undefined;
+  if (typeof value === "function" && !/^class\b/.test(String(value))) return value as Fn;
+  const current = typeof value === "function" ? "a class" : describe(value);
   throw new UnusableWork(
     `the export '${name}' of the module must be a function: current value is ${current}`,
   );
