@@ -9,10 +9,8 @@ import {
 } from "@std/assert";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { serverAccount } from "../scripts/database/account.ts";
 import type { BinarySource } from "../scripts/database/binaries.ts";
 import { EmbeddedServerError, startEmbeddedServer } from "../scripts/database/embedded.ts";
-import { Lifeline } from "../scripts/database/lifeline.ts";
 import { npmPackage } from "../scripts/database/npm_package.ts";
 import { startServer } from "../scripts/database/server.ts";
 import { explainFailure } from "../scripts/database/start_failure.ts";
@@ -23,6 +21,7 @@ import {
   outputOfDeno,
   withData,
   withFolder,
+  withScript,
   withSql,
 } from "./fixtures/embedded_helpers.ts";
 import { type Need, ROOT } from "./_needs.ts";
@@ -128,22 +127,6 @@ embeddedTest("systemInstallation() does without pg_config", async () => {
   assertMatch(found, /^(found|no PostgreSQL server was found on this system)\n$/);
 });
 
-/** Runs `work` with the programs of a PostgreSQL whose server is a script, and a folder with its data. */
-function withScript(
-  server: string,
-  work: (bin: string, dataDir: string) => Promise<void>,
-): Promise<void> {
-  return withFolder(async (folder) => {
-    const [bin, dataDir] = [join(folder, "bin"), join(folder, "data")];
-    for (const path of [bin, dataDir]) await Deno.mkdir(path);
-    await Deno.chmod(dataDir, 0o777);
-    await Deno.writeTextFile(join(dataDir, "PG_VERSION"), "18\n");
-    await Deno.writeTextFile(join(dataDir, "burst_password"), "none\n");
-    await Deno.writeTextFile(join(bin, "postgres"), `#!/bin/sh\n${server}\n`, { mode: 0o755 });
-    await work(bin, dataDir);
-  });
-}
-
 embeddedTest("startServer() says that a signal has ended the server", () => {
   const server = 'echo "LOG:  starting PostgreSQL 18.4"; kill -s KILL $$';
   return withScript(server, async (bin, dataDir) => {
@@ -155,28 +138,21 @@ embeddedTest("startServer() says that a signal has ended the server", () => {
   });
 });
 
-embeddedTest(
-  "Lifeline.end() may come while the server ends by itself",
-  () =>
-    withScript("exit 1", async (bin, dataDir) => {
-      const account = await serverAccount(dataDir);
-      const server = { bin, dataDir, account, initdbArgs: [], postgresArgs: [] };
-      for (let i = 0; i < 20; i++) {
-        const lifeline = new Lifeline({
-          ...server,
-          temporary: false,
-          user: "none",
-          password: "none",
-        });
-        const ends: Promise<void>[] = [];
-        while (!lifeline.hasEnded) {
-          if (lifeline.reports.has("server")) ends.push(lifeline.end());
-          await new Promise((resolve) => setTimeout(resolve, 0));
-        }
-        await Promise.all([...ends, lifeline.end()]);
-      }
-    }),
-);
+embeddedTest("startServer() waits for what a killed server has left to end", () => {
+  // The first time, as the real one does; after that it gets on
+  const server = `[ -e "$0.tried" ] && { echo "FATAL:  the next step"; exit 1; }
+    touch "$0.tried"
+    echo "FATAL:  pre-existing shared memory block (key 1, ID 2) is still in use"
+    exit 1`;
+  return withScript(server, async (bin, dataDir) => {
+    await Deno.chmod(bin, 0o777);
+    const source = () => Promise.resolve({ bin, version: 18, release: "18.4" });
+    assertStrictEquals(
+      await assertRefused(() => startServer({ dataDir, port: 5999 }, [source])),
+      `Cannot start PostgreSQL on port 5999 with the data in '${dataDir}': the next step`,
+    );
+  });
+});
 
 Deno.test("explainFailure() says what a user without an entry in /etc/passwd can do", () => {
   const output = "initdb: error: could not look up effective user ID 4242: user does not exist\n";
@@ -184,6 +160,15 @@ Deno.test("explainFailure() says what a user without an entry in /etc/passwd can
   assertStrictEquals(
     message,
     "Cannot create a database cluster as this user has no entry in /etc/passwd, which PostgreSQL asks for: add one or pass --database-url",
+  );
+});
+
+Deno.test("explainFailure() says what still uses the data of a server that was killed", () => {
+  const output = "FATAL:  pre-existing shared memory block (key 1, ID 2) is still in use\n";
+  const { message } = explainFailure({ step: "postgres", output, dataDir: "/x", port: 5432 });
+  assertStrictEquals(
+    message,
+    "Cannot use '/x' as the data folder as processes of a PostgreSQL server that was killed are still using it: end them, or wait until they have ended",
   );
 });
 

@@ -52,6 +52,11 @@ export function explainFailure(failure: StartFailure): EmbeddedServerError {
       `Cannot use ${folder} as another PostgreSQL server, process ${rival}, is using it`,
     );
   }
+  if (/pre-existing shared memory block .* still in use/.test(output)) {
+    return new DataDirError(
+      `Cannot use ${folder} as processes of a PostgreSQL server that was killed are still using it: end them, or wait until they have ended`,
+    );
+  }
   const reason = signal === undefined || COMPLAINT.test(output)
     ? telling(output)
     : `signal ${signal} has ended it`;

@@ -57,8 +57,9 @@ hold_lifeline() {
 }
 trap stop USR1
 hold_lifeline
-# Should somebody have killed the other end, then another one takes its place.
-trap '[ -n "$stopping" ] || kill -s 0 "$lifeline" || hold_lifeline' CHLD
+# Should somebody have killed the other end, then another one takes its place. In dash, what a trap asks
+# may have a wrong answer where another trap comes in between: so "stopping" is asked last.
+trap 'kill -s 0 "$lifeline" || [ -n "$stopping" ] || hold_lifeline' CHLD
 
 run_to_end() {
   child=$1
