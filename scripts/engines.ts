@@ -53,9 +53,6 @@ Least permissions, instead of -A:
   --allow-read
   and --allow-env --allow-ffi for @node-rs/bcrypt and bcrypt`;
 
-/** How long a sample takes about, in milliseconds. */
-const SAMPLE = 300;
-
 /** What was measured of an engine at one cost and number of threads. */
 interface Measurement {
   readonly engine: string;
@@ -65,16 +62,23 @@ interface Measurement {
   readonly samples: number[];
 }
 
+/** @param sampleMs How long a sample takes about, in milliseconds. */
 export async function main(
   signal: AbortSignal,
   args: readonly string[] = Deno.args,
+  sampleMs = 300,
 ): Promise<void> {
   const flags = parseFlags(args, FLAGS);
   if (flags.help) return print(helpText(USAGE, FLAGS));
   using progress = new Progress();
   const loaded = await loadAll(flags.engines ?? ENGINES, flags.workers);
   try {
-    const measurements = await measure([...loaded.keys()], loaded, { ...flags, signal, progress });
+    const measurements = await measure([...loaded.keys()], loaded, {
+      ...flags,
+      sampleMs,
+      signal,
+      progress,
+    });
     progress[Symbol.dispose]();
     print(flags.json ? JSON.stringify(measurements, null, 2) : format(measurements));
   } finally {
@@ -105,10 +109,11 @@ async function loadAll(
 async function measure(
   engines: readonly Engine[],
   loaded: ReadonlyMap<Engine, Threads>,
-  { cost: costs, workers, repeat, signal, progress }: {
+  { cost: costs, workers, repeat, sampleMs, signal, progress }: {
     cost: readonly number[];
     workers: number;
     repeat: number;
+    sampleMs: number;
     signal: AbortSignal;
     progress: Progress;
   },
@@ -126,7 +131,7 @@ async function measure(
         // whole ones for three lanes as for four.
         await one.hash(2 ** Math.max(2, 12 - cost));
         const rate = await one.hash(12) / threads;
-        one.count = 12 * Math.max(1, Math.round(rate * SAMPLE / 1000 / 12));
+        one.count = 12 * Math.max(1, Math.round(rate * sampleMs / 1000 / 12));
       }
       for (let round = 0; round < repeat; round++) {
         progress.bar(
