@@ -117,15 +117,14 @@ const DEEDS: readonly (readonly [Exclude<Order, number>["do"], WorkFailure, RegE
   ["throwLater", "died", /the worker had an error that nobody caught, Error: in a callback$/],
 ];
 
-/** Made outside any test, as many share it: what throws leaves its worker as it was. */
+/** Made outside any test, as many share it: whatever a function does, the pool is as it was. */
 const hardy = ignore ? undefined : new WorkPool<Work>(WORK, { workers: 1 });
 await hardy?.start();
 Deno.test.afterAll(() => hardy?.close());
 
 for (const [deed, reason, message] of DEEDS) {
   Deno.test(`WorkPool fails only the item whose function does "${deed}"`, { ignore }, async () => {
-    await using own = reason === "died" ? new WorkPool<Work>(WORK, { workers: 1 }) : undefined;
-    const pool = own ?? hardy!;
+    const pool = hardy!;
     const bad: Order = { do: deed, n: 3 };
     const orders = [1, 2, 3, bad, 4, 5, 6];
     const results = await Promise.allSettled(orders.map((order) => pool.run(order)));
@@ -186,8 +185,7 @@ for (const deed of ["fill", "fillLater"] as const) {
 }
 
 Deno.test("WorkPool brings over an error with its class, cause and code", { ignore }, async () => {
-  await using pool = new WorkPool<Work>(WORK, { workers: 1 });
-  const error = await rejection(pool.run({ do: "throwRich" }));
+  const error = await rejection(hardy!.run({ do: "throwRich" }));
   assertInstanceOf(error, WorkError);
   const { cause } = error;
   assertInstanceOf(cause, RangeError);
@@ -199,9 +197,8 @@ Deno.test("WorkPool brings over an error with its class, cause and code", { igno
 });
 
 Deno.test("WorkPool refuses an item that cannot be cloned, and no other", { ignore }, async () => {
-  await using pool = new WorkPool<Work>(WORK, { workers: 1 });
   const bad = (() => {}) as unknown as Order;
-  const results = await Promise.allSettled([pool.run(1), pool.run(bad), pool.run(2)]);
+  const results = await Promise.allSettled([1, bad, 2].map((order) => hardy!.run(order)));
   assertEquals(results.map(({ status }) => status), ["fulfilled", "rejected", "fulfilled"]);
   assert(results[1].status === "rejected");
   assertInstanceOf(results[1].reason, WorkError);
@@ -257,13 +254,9 @@ for (const [url, name, message] of USELESS) {
     const items = function* () {
       yield read++;
     };
-    const uses = [
-      () => pool.start(),
-      () => Array.fromAsync(pool.map(items())),
-      () => pool.run(1 as never),
-    ];
-    for (const use of uses) {
-      const error = await rejection(use());
+    // At once, as all of them wait for the same worker.
+    const uses = [pool.start(), Array.fromAsync(pool.map(items())), pool.run(1 as never)];
+    for (const error of await Promise.all(uses.map(rejection))) {
       assertInstanceOf(error, WorkerStartError);
       assertMatch(error.message, /^Cannot compute anything as no worker could be started: /);
       assertMatch(error.message, message);
@@ -271,6 +264,25 @@ for (const [url, name, message] of USELESS) {
     assertEquals(read, 0);
   });
 }
+
+Deno.test(
+  "WorkPool tries a module of no use again, whatever it is used for",
+  { ignore },
+  async () => {
+    const source = "throw new Error('on load'); export default () => 1;";
+    await using pool = new WorkPool(module(source), { workers: 2 });
+    const uses = [
+      () => pool.start(),
+      () => Array.fromAsync(pool.map([1])),
+      () => pool.run(1 as never),
+    ];
+    for (const use of uses) {
+      const error = await rejection(use());
+      assertInstanceOf(error, WorkerStartError);
+      assertMatch(error.message, /threw Error: on load$/);
+    }
+  },
+);
 
 Deno.test("WorkPool gives up on a module that is not ready in time", { ignore }, async () => {
   const source = "export const setup = () => new Promise(() => setInterval(() => {}, 1000));" +
@@ -342,7 +354,7 @@ for (
   const [how, poison] of [
     ["throws", "throw new Error('bad')"],
     ["gives too few results", "return []"],
-    ["loops", "for (;;);"],
+    ["loops", "for (;;) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10)"],
     ["exits", "process.exit(1)"],
     ["gives an Error", "return tasks.map((task) => task < 0 ? new RangeError('bad') : task)"],
   ]
@@ -363,10 +375,9 @@ for (
 }
 
 Deno.test("WorkPool moves what is in transfer, to the worker and back", { ignore }, async () => {
-  await using pool = new WorkPool<Work>(WORK, { workers: 1 });
   const buffers = [1, 2, 3].map((size) => new ArrayBuffer(size));
   const sizes = await Promise.all(
-    buffers.map((buffer) => pool.run({ do: "size", buffer }, { transfer: [buffer] })),
+    buffers.map((buffer) => hardy!.run({ do: "size", buffer }, { transfer: [buffer] })),
   );
   assertEquals(sizes, [1, 2, 3]);
   assert(buffers.every(({ detached }) => detached));
@@ -400,7 +411,7 @@ Deno.test("WorkPool rejects at once when aborted, ends what would take for ever,
   await using pool = new WorkPool<Work>(WORK, { workers: 1 });
   await pool.start();
   const controller = new AbortController();
-  const long = pool.run({ do: "loop" }, { signal: controller.signal });
+  const long = pool.run({ do: "block" }, { signal: controller.signal });
   const after = pool.run(1);
   while (pool.size > 0) await settle();
   assert(await isPending(after));
