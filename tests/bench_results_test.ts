@@ -57,17 +57,12 @@ test("prints one JSON object with every mode", async () => {
 
 test("prints a table without --json, and no progress bar into a pipe", async () => {
   const { code, stdout, stderr } = await onDatabase(
-    "--count",
-    "10",
-    "--cost",
-    "4,5",
-    "--repeat",
-    "1",
+    ...["--count", "3", "--cost", "4,5", "--repeat", "1"],
   );
   assertEquals([code, stderr], [0, ""]);
   assertStringIncludes(stdout, "Each mode hashes and saves the same passwords once");
-  assertStringIncludes(stdout, "bcrypt cost 4: 10 hashes of ");
-  assertStringIncludes(stdout, "bcrypt cost 5: 10 hashes of ");
+  assertStringIncludes(stdout, "bcrypt cost 4: 3 hashes of ");
+  assertStringIncludes(stdout, "bcrypt cost 5: 3 hashes of ");
   for (
     const mode of ["no-io", "file", "serial", "batched", "async", "burst", "pool-no-io", "pool"]
   ) {
