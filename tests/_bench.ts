@@ -23,9 +23,8 @@ export async function output(child: Deno.ChildProcess): Promise<Output> {
 }
 
 /** Runs it in this process, which is many times as fast as a process of its own. */
-export async function bench(...args: string[]): Promise<Output> {
-  const { stderr, ...rest } = await runHere("bench.ts", onOneWorker(args));
-  return { ...rest, stderr: withoutProgress(stderr) };
+export function bench(...args: string[]): Promise<Output> {
+  return runHere("bench.ts", onOneWorker(args));
 }
 
 /** Runs it on the database of the tests. */
