@@ -9,6 +9,7 @@ import {
   type RowOutcome,
 } from "../postgres.ts";
 import { connect, DATABASE, withSchema } from "./_database.ts";
+import { rejection, settle } from "./_helpers.ts";
 import { needing } from "./_needs.ts";
 import { waitingTest } from "./_waiting.ts";
 import { FaultProxy } from "./fixtures/fault_proxy.ts";
@@ -43,6 +44,15 @@ export function awaitedWriter(sql: Sql, options: PostgresWriterOptions): Postgre
 /** Resolves when all calls of such writers have come back, those of other tests too. */
 export async function allReturned(): Promise<void> {
   await Promise.allSettled(calls);
+}
+
+/**
+ * Has the driver see that its connection is gone. It says so a few turns before the socket is closed,
+ * and loses the statements that it is given in between.
+ */
+export async function seeLoss(sql: Sql): Promise<void> {
+  await rejection(sql`select 1`);
+  await settle();
 }
 
 export function rowOf(id: number): Row {

@@ -15,12 +15,12 @@ import {
   proxyTest,
   range,
   saveAll,
+  seeLoss,
   tally,
   USERS,
   WITH_KEY,
   WITHOUT_KEY,
 } from "./_faults.ts";
-import { rejection } from "./_helpers.ts";
 import type { ProxiedConnection } from "./fixtures/fault_proxy.ts";
 
 /** Ten rows go together, also where adding them takes longer than a turn may last. */
@@ -134,7 +134,7 @@ proxyTest("AsyncBatcher sends rows later where no connection can be made", async
   });
   proxy.refuse();
   proxy.cut();
-  await rejection(via`select 1`); // now the driver has noticed
+  await seeLoss(via);
   const saving = saveAll(batcher, range(10));
   await again.promise;
   await proxy.accept();

@@ -9,6 +9,7 @@ import {
   type Lines,
   proxyTest,
   rowOf,
+  seeLoss,
   USERS,
   WITH_KEY,
   WITHOUT_KEY,
@@ -145,7 +146,7 @@ proxyTest(
   async (lines) => {
     const { via, proxy } = lines;
     proxy.cut();
-    await rejection(via`select 1`); // now the driver has noticed
+    await seeLoss(via);
     const isReset = Promise.withResolvers<void>();
     let opened = 0;
     proxy.onOpen = (connection) => {

@@ -9,11 +9,12 @@ import {
   proxyTest,
   range,
   saveAll,
+  seeLoss,
   tally,
   USERS,
   WITH_KEY,
 } from "./_faults.ts";
-import { rejection, settle } from "./_helpers.ts";
+import { settle } from "./_helpers.ts";
 
 const RETRY = { maxAttempts: 20, minDelay: 5, maxDelay: 20 };
 
@@ -51,7 +52,7 @@ proxyTest(
     const opened = proxy.nextConnection;
     proxy.onOpen = (connection) => connection.stall();
     proxy.cut();
-    await rejection(via`select 1`); // now the driver has noticed
+    await seeLoss(via);
     const gaveUp = Promise.withResolvers<BatchReport>();
     const batcher = new AsyncBatcher(writer, {
       timeout: 200,
