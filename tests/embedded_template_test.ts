@@ -1,35 +1,7 @@
 import { assert, assertEquals, assertNotEquals, assertRejects } from "@std/assert";
 import { join } from "node:path";
-import { serverAccount } from "../scripts/database/account.ts";
-import { type BinarySource, findBinaries } from "../scripts/database/binaries.ts";
-import { defaultCacheDir } from "../scripts/database/cache_folder.ts";
-import { clusterTemplate } from "../scripts/database/cluster.ts";
 import { startServer } from "../scripts/database/server.ts";
 import { embeddedTest, sources, withFolder, withSql } from "./fixtures/embedded_helpers.ts";
-
-/**
- * The usual PostgreSQL, whose `initdb` takes a tenth of the processor time, as it unpacks the usual
- * template. Like the real one it insists on an empty folder and on a password.
- */
-async function quickInitdb(folder: string): Promise<BinarySource> {
-  const account = await serverAccount();
-  const binaries = await findBinaries(sources, { account });
-  const template = await clusterTemplate(defaultCacheDir(), binaries, { account });
-  if (template === undefined) return () => Promise.resolve(binaries);
-  const bin = join(folder, "bin");
-  await Deno.mkdir(bin);
-  const postgres = join(binaries.bin, "postgres");
-  await Deno.symlink(postgres, join(bin, "postgres"));
-  const initdb = `#!/bin/sh
-read -r password <"\${3#--pwfile=}" && [ -n "$password" ] && rmdir "$2" && mkdir -m 700 "$2" &&
-  tar -C "$2" -xf '${template}' &&
-  '${postgres}' --single -F -c exit_on_error=on -D "$2" postgres >/dev/null <<END
-alter role burst password '$password'
-END
-`;
-  await Deno.writeTextFile(join(bin, "initdb"), initdb, { mode: 0o755 });
-  return () => Promise.resolve({ ...binaries, bin });
-}
 
 /** Runs `work` with a function that starts servers and tells how often a cluster was created. */
 async function withTemplate(
@@ -38,17 +10,15 @@ async function withTemplate(
     messages: string[],
     cacheDir: string,
   ) => Promise<void>,
-  { quick = false } = {},
 ): Promise<void> {
   await withFolder(async (folder) => {
-    const from = quick ? [await quickInitdb(folder)] : sources;
     const cacheDir = join(folder, "cache");
     const messages: string[] = [];
     const onProgress = (message: string) => {
       if (message.startsWith("Creating")) messages.push(message);
     };
     await work(
-      () => startServer({ durable: false, onProgress }, from, cacheDir),
+      () => startServer({ durable: false, onProgress }, sources, cacheDir),
       messages,
       cacheDir,
     );
@@ -77,7 +47,7 @@ embeddedTest(
         assertEquals(messages.length, 2);
         assert((await Deno.stat(join(cacheDir, template))).size > 30_000_000);
       }
-    }, { quick: true }),
+    }),
 );
 
 embeddedTest(
@@ -112,7 +82,7 @@ embeddedTest(
       await using _first = first, _second = second;
       for (const { url } of [first, second]) await withSql(url, (sql) => sql`select 1`);
       assertEquals((await filesIn(cacheDir)).length, 1);
-    }, { quick: true }),
+    }),
 );
 
 embeddedTest(
@@ -138,13 +108,8 @@ embeddedTest(
   "startServer() needs no folder for a template",
   () =>
     withFolder(async (folder) => {
-      const cacheDir = join(folder, "cache");
-      await Deno.writeTextFile(cacheDir, "a file");
-      await using server = await startServer(
-        { durable: false },
-        [await quickInitdb(folder)],
-        cacheDir,
-      );
+      await Deno.writeTextFile(join(folder, "cache"), "a file");
+      await using server = await startServer({ durable: false }, sources, join(folder, "cache"));
       await withSql(server.url, (sql) => sql`select 1`);
     }),
 );
