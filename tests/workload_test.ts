@@ -140,7 +140,7 @@ Deno.test("scryptPassword() gives what node:crypto gives for the same salt", asy
 });
 
 Deno.test("scryptPassword() takes parameters that need more memory than node allows by default", async () => {
-  const hash = await scryptPassword("a", { N: 2 ** 15, r: 8 });
+  const hash = await scryptPassword("a", { N: 2 ** 16, r: 8 });
   assert(await verifyPassword("a", hash));
 });
 
@@ -161,10 +161,7 @@ Deno.test("hashPassword() hashes with Argon2id as the reference does", async () 
   const known = "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$" +
     "CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc";
   assertEquals(await verifyPassword("password", known), true);
-  const small =
-    "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4";
-  assertEquals(await verifyPassword("password", small), true);
-  assertEquals(await verifyPassword("Password", small), false);
+  assertEquals(await verifyPassword("Password", known), false);
   const options = { algorithm: "argon2id", cost: 1, memory: 64, parallelism: 2 } as const;
   const hash = await hashPassword("correct horse", options);
   assertMatch(hash, /^\$argon2id\$v=19\$m=64,t=1,p=2\$/);
