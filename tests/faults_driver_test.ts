@@ -49,6 +49,21 @@ const ownSocket = {
     keep(ownSockets, (postgresOptions.socket as (options: unknown) => Socket)(options)),
 } as typeof postgresOptions;
 
+/** Cuts the connection once the driver has read all that comes before a message. */
+async function cutBefore(
+  { proxy }: Lines,
+  message: string,
+  send: () => Promise<unknown>,
+): Promise<PostgresWriteError> {
+  const [connection] = proxy.connections;
+  const held = connection.toClient.holdBefore(message);
+  const error = rejection(send());
+  await held;
+  await settle();
+  connection.cut();
+  return await error as PostgresWriteError;
+}
+
 proxyTest(
   "postgresWriter() takes no row for saved that the driver loses",
   async (lines) => {
@@ -78,19 +93,14 @@ proxyTest(
 proxyTest(
   "postgresWriter() finds the answer after one that broke off behind its row",
   async (lines) => {
-    const { sql, via, proxy } = lines;
+    const { sql, via } = lines;
     await sql.unsafe(WITH_KEY);
     const writer = postgresWriter(via, { ...USERS, conflict: IGNORE });
     const { signal } = new AbortController();
     const send = (id: number) => writer.send([rowOf(id)], { id: `${id}`, attempt: 1, signal });
     await send(1); // prepares the statement
-    const [connection] = proxy.connections;
-    const rowHasCome = connection.toClient.holdBefore("C");
-    const lost = rejection(send(2));
-    await rowHasCome;
-    await settle();
-    connection.cut();
-    assertEquals((await lost as { outcome?: string }).outcome, "unknown");
+    const { outcome } = await cutBefore(lines, "C", () => send(2));
+    assertEquals(outcome, "unknown");
     assertEquals(await send(3), ["inserted"]);
     assertEquals(await send(3), ["skipped"]);
   },
@@ -98,19 +108,13 @@ proxyTest(
 );
 
 proxyTest("postgresWriter() takes no error of another statement for its own", async (lines) => {
-  const { sql, via, proxy } = lines;
+  const { sql, via } = lines;
   await sql.unsafe("create table users (id int primary key, hash text check (hash <> 'bad'))");
   const writer = postgresWriter(via, { ...USERS, conflict: IGNORE });
   const { signal } = new AbortController();
   const send = (row: Row) => writer.send([row], { id: "1", attempt: 1, signal });
   await send(rowOf(1)); // prepares the statement
-  const [connection] = proxy.connections;
-  const errorHasCome = connection.toClient.holdBefore("Z");
-  const lost = rejection(send({ id: 2, hash: "bad" }));
-  await errorHasCome;
-  await settle();
-  connection.cut();
-  await lost;
+  await cutBefore(lines, "Z", () => send({ id: 2, hash: "bad" }));
   const { code, outcome, retryable } = await rejection(send(rowOf(3))) as PostgresWriteError;
   assertEquals([code, outcome, retryable], ["CONNECTION_CLOSED", "failed", true]);
   assertEquals(await send(rowOf(3)), ["inserted"]);
