@@ -127,31 +127,29 @@ embeddedTest("systemInstallation() does without pg_config", async () => {
   assertMatch(found, /^(found|no PostgreSQL server was found on this system)\n$/);
 });
 
-embeddedTest("startServer() says that a signal has ended the server", () => {
-  const server = 'echo "LOG:  starting PostgreSQL 18.4"; kill -s KILL $$';
+/** Starts a server that is a script, and fails unless it cannot be started for this reason. */
+function assertCannotStart(server: string, reason: string): Promise<void> {
   return withScript(server, async (bin, dataDir) => {
     const source = () => Promise.resolve({ bin, version: 18, release: "18.4" });
     assertStrictEquals(
       await assertRefused(() => startServer({ dataDir, port: 5999 }, [source])),
-      `Cannot start PostgreSQL on port 5999 with the data in '${dataDir}': signal 9 has ended it`,
+      `Cannot start PostgreSQL on port 5999 with the data in '${dataDir}': ${reason}`,
     );
   });
+}
+
+embeddedTest("startServer() says that a signal has ended the server", () => {
+  const server = 'echo "LOG:  starting PostgreSQL 18.4"; kill -s KILL $$';
+  return assertCannotStart(server, "signal 9 has ended it");
 });
 
 embeddedTest("startServer() waits for what a killed server has left to end", () => {
-  // The first time, as the real one does; after that it gets on
-  const server = `[ -e "$0.tried" ] && { echo "FATAL:  the next step"; exit 1; }
-    touch "$0.tried"
+  // The first time, as the real one does; after that it gets on. Its second argument is the folder.
+  const server = `[ -e "$2/tried" ] && { echo "FATAL:  the next step"; exit 1; }
+    touch "$2/tried"
     echo "FATAL:  pre-existing shared memory block (key 1, ID 2) is still in use"
     exit 1`;
-  return withScript(server, async (bin, dataDir) => {
-    await Deno.chmod(bin, 0o777);
-    const source = () => Promise.resolve({ bin, version: 18, release: "18.4" });
-    assertStrictEquals(
-      await assertRefused(() => startServer({ dataDir, port: 5999 }, [source])),
-      `Cannot start PostgreSQL on port 5999 with the data in '${dataDir}': the next step`,
-    );
-  });
+  return assertCannotStart(server, "the next step");
 });
 
 Deno.test("explainFailure() says what a user without an entry in /etc/passwd can do", () => {
