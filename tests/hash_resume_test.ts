@@ -7,10 +7,7 @@ import { assertSaved, countOf, csv, isLockedOut, lockTable, range } from "./_use
 import { waitingTest } from "./_waiting.ts";
 import { withFolder, withSql } from "./fixtures/embedded_helpers.ts";
 import { HashRun, until } from "./fixtures/hash_run.ts";
-import { hash } from "./fixtures/script_here.ts";
-
-/** Enough for a few rows: each takes a tenth of a second to start. */
-const ONE_WORKER = ["--workers", "1"];
+import { hash, onOneWorker } from "./fixtures/script_here.ts";
 
 hashTest("does what is missing after it was killed, each row once", async (context) => {
   const { sql, file, flags } = context;
@@ -35,7 +32,7 @@ hashTest("does what is missing after it was killed, each row once", async (conte
 
 hashTest("stops reading at Ctrl-C and saves what is hashed", async ({ sql, table, flags }) => {
   await sql`create table users (id int primary key, hash text)`;
-  await using run = new HashRun(["-", "--format", "csv", ...ONE_WORKER, ...flags]);
+  await using run = new HashRun(onOneWorker(["-", "--format", "csv", ...flags]));
   await using lock = await lockTable(sql);
   await run.write(csv(range(5)));
   await until(() => isLockedOut(sql, table));
@@ -60,7 +57,7 @@ hashTest("does not blame an input at Ctrl-C that has not begun", async ({ sql, f
 
 hashTest("ends at once at the second Ctrl-C", async ({ sql, table, flags }) => {
   await sql`create table users (id int primary key, hash text)`;
-  await using run = new HashRun(["-", "--format", "csv", ...ONE_WORKER, ...flags]);
+  await using run = new HashRun(onOneWorker(["-", "--format", "csv", ...flags]));
   await using _ = await lockTable(sql);
   await run.write(csv(range(5)));
   await until(() => isLockedOut(sql, table));
@@ -97,9 +94,9 @@ hashTest("goes on when connections break, and knows which rows are its own", asy
 hashTest("reports rows as unknown whose connection broke before the answer", async (context) => {
   const { sql, flags } = context;
   await sql`create table users (id int primary key, hash text)`;
-  await using run = new HashRun([
-    ...["-", "--format", "csv", "--on-conflict", "error", ...ONE_WORKER, ...flags],
-  ]);
+  await using run = new HashRun(
+    onOneWorker(["-", "--format", "csv", "--on-conflict", "error", ...flags]),
+  );
   // A lock on the table would hold up the statement before its rows have left.
   const other = await sql.reserve();
   await other`begin`;
@@ -126,7 +123,7 @@ hashTest("reports rows as unknown whose connection broke before the answer", asy
 hashTest("ends with a sentence and an honest account when the table vanishes", async (context) => {
   const { sql, flags } = context;
   await sql`create table users (id int primary key, hash text)`;
-  await using run = new HashRun(["-", "--format", "csv", ...ONE_WORKER, ...flags]);
+  await using run = new HashRun(onOneWorker(["-", "--format", "csv", ...flags]));
   await run.write(csv(range(100)));
   await until(async () => await countOf(sql) === 100);
   await sql`drop table users`;
