@@ -98,7 +98,7 @@ Deno.test("HashPool hashes in all its workers at once", { ignore }, async () => 
   const allReady = Promise.withResolvers<void>();
   await using pool = new HashPool({
     workers: 3,
-    cost: 6,
+    cost: 8,
     createWorker: listening((worker, { type }) => {
       if (type === "answers") working.add(worker);
       if (type === "ready" && ready.add(worker).size === 3) allReady.resolve();
